@@ -1,0 +1,1 @@
+"""Runs (notes → traces), corpora (traces → training sets) and students."""

@@ -1,0 +1,98 @@
+"""Which language a text is written in, and its words: enough for tags in English and Chinese.
+
+Scripts decide: Han characters are Chinese unless kana or hangul stand beside them, Latin letters count as English
+unless the note says otherwise. Chinese is cut into words by jieba, whose dictionary is built once per machine.
+"""
+
+import functools
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import regex
+
+from notes.folders import cache_folder
+
+if TYPE_CHECKING:
+    from opencc import OpenCC
+
+HAN = regex.compile(r"\p{Han}")
+_SCRIPTS = (
+    ("ja", regex.compile(r"[\p{Hiragana}\p{Katakana}]")),
+    ("ko", regex.compile(r"\p{Hangul}")),
+    ("zh", HAN),
+    ("ru", regex.compile(r"\p{Cyrillic}")),
+    ("ar", regex.compile(r"\p{Arabic}")),
+)
+_LETTER = regex.compile(r"\p{L}")
+
+
+class Word(NamedTuple):
+    """A word and where it stands: `text[start:end]`."""
+
+    text: str
+    start: int
+    end: int
+
+
+def language_of(text: str, *, sample: int = 4000) -> str:
+    """ISO 639-1 code of the main language of the first `sample` characters, "und" where there are no letters.
+
+    A fifth of Han letters makes a text Chinese: Chinese notes are full of English brand names.
+    """
+    text = text[:sample]
+    letters = len(_LETTER.findall(text))
+    if not letters:
+        return "und"
+    if text.isascii():
+        return "en"
+    for code, script in _SCRIPTS:
+        share = len(script.findall(text)) / letters
+        if share >= (0.05 if code in ("ja", "ko") else 0.2):
+            return code
+    return "en"
+
+
+def has_han(text: str) -> bool:
+    """Whether any Chinese character occurs."""
+    return not text.isascii() and HAN.search(text) is not None
+
+
+@functools.cache
+def _simplifier() -> "OpenCC":
+    import opencc
+
+    return opencc.OpenCC("t2s")
+
+
+@functools.lru_cache(maxsize=8192)
+def simplified(text: str) -> str:
+    """`text` with traditional Chinese characters written in their simplified form."""
+    return _simplifier().convert(text) if has_han(text) else text
+
+
+_segmenter_lock = threading.Lock()
+
+
+@functools.cache
+def _segmenter() -> Any:
+    with _segmenter_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # jieba's own source has invalid escapes, and asks for pkg_resources
+        import jieba
+        import jieba.posseg
+
+        jieba.setLogLevel(60)
+        # Its dictionary cache lies in the shared temporary folder by default: ours is nobody else's to write.
+        jieba.dt.tmp_dir = str(cache_folder("jieba"))  # pyright: ignore[reportAttributeAccessIssue]
+        jieba.initialize()
+        return jieba.posseg.POSTokenizer(jieba.dt)
+
+
+def chinese_words(text: str) -> Iterator[tuple[Word, str]]:
+    """Words of a Chinese text with jieba's part of speech ("n" noun, "v" verb, "ns" place, "eng" Latin …)."""
+    position = 0
+    for pair in _segmenter().cut(text):
+        end = position + len(pair.word)
+        yield Word(pair.word, position, end), pair.flag
+        position = end

@@ -1,0 +1,1 @@
+"""NoteLLM: note embeddings for item-to-item recommendation."""
