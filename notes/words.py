@@ -12,7 +12,7 @@ import regex
 from notes.language import HAN, has_han, simplified
 
 _TOKEN = regex.compile(r"\p{Han}+|[\p{L}\p{N}]+(?:['’.+#&/-][\p{L}\p{N}]+)*[+#]*")
-_DIGITS = regex.compile(r"\d+")
+_NUMBER = regex.compile(r"\d+|[一二两三四五六七八九十百]+")
 
 STOPWORDS = frozenset(
     """
@@ -31,7 +31,7 @@ STOPWORDS = frozenset(
     usually very via want wants was wasn't we we'd we'll we're we've well went were weren't what what's when when's
     where where's whether which while who who's whole whom whose why why's will with within without won't would
     wouldn't yes yet you you'd you'll you're you've your yours yourself yourselves
-    """.split()  # noqa: SIM905 - one line a word would be three pages
+    """.split()
 )
 
 
@@ -96,7 +96,7 @@ def form_key(phrase: str) -> str:
 
 
 def word_set(phrase: str) -> frozenset[str]:
-    """Base forms of a phrase's words, Chinese as pairs of characters; its stopwords only where there is nothing else."""
+    """Base forms of a phrase's words, Chinese as character pairs; its stopwords only where there is nothing else."""
     found = terms(phrase)
     return frozenset(found) if found else frozenset(tokens(normalised(phrase)))
 
@@ -117,5 +117,5 @@ def terms(text: str) -> list[str]:
 
 
 def numbers(phrase: str) -> tuple[str, ...]:
-    """Numbers in a phrase, sorted: phrases that differ in them never say the same."""
-    return tuple(sorted(_DIGITS.findall(unicodedata.normalize("NFKC", phrase))))
+    """Numbers in a phrase (Chinese ones too), sorted: phrases that differ in them never say the same."""
+    return tuple(sorted(_NUMBER.findall(unicodedata.normalize("NFKC", phrase))))

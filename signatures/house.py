@@ -1,0 +1,122 @@
+"""House form: how a tag is written.
+
+Lower case for English except names that are written otherwise, 1-5 words or 2-12 Chinese characters, no hashes, no
+emoji, no sentence, no call to action.
+"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import regex
+
+from notes.language import HAN, has_han
+from notes.records import DecisionReason
+from notes.words import STOPWORDS, kinds, normalised, zipf
+from signatures.questions import TagLimits
+
+_SYMBOLS = regex.compile(
+    r"[\p{Extended_Pictographic}\p{Regional_Indicator}\p{So}\p{Cf}\p{Co}\p{Cn}\uFE0F\u20E3#*_`|<>{}\[\]\\^~]"
+)
+_EDGES = " \t\"'“”‘’「」『』《》【】()（）.,;:!?。，、；：！？…·-–—/=+@"
+_SENTENCE = regex.compile(r"[.!?。！？；;](?:\s|$)|[。！？；，、]|[,:]\s")
+_WORD = regex.compile(r"[\p{L}\p{N}]+(?:['’.+&/-][\p{L}\p{N}]+)*[+]*")
+_CALL = regex.compile(
+    r"\b(?:buy|order|shop|call|act|click|subscribe|follow|like|share|download|register|sign up|swipe|dm|comment)"
+    r"\s+(?:now|here|today|below|me|us|link|this|more)\b"
+    r"|^(?:buy|click|subscribe|follow|swipe up|link in bio|sign up)$"
+    r"|立即购买|马上购买|点击链接|点赞|关注我|求关注|加微信|私信我|戳链接|双击|一键三连|扫码",
+    regex.IGNORECASE,
+)
+_GENERAL = frozenset(
+    """photo photos picture pictures image post note blog article video today day time way thing stuff people life tip
+    tips guide review update link part step steps example everyone year week month
+    图片 照片 笔记 分享 日常 视频 今天 大家 生活 东西 时候 推荐 教程 攻略 内容 图文 记录""".split()
+)
+
+
+class Formed(NamedTuple):
+    """A tag in house form, or why it cannot be."""
+
+    tag: str
+    reason: DecisionReason | None = None
+    detail: str = ""
+
+
+class Casing:
+    """How the words of a note are written: `MRT` and `Singapore` are names, `Night` in a headline is not."""
+
+    def __init__(self, texts: Iterable[str], vocabulary: Iterable[str] = ()) -> None:
+        self._written: dict[str, Counter[str]] = {}
+        self._plain: set[str] = set()
+        for text in texts:
+            for line in text.splitlines():
+                self._read(line)
+        for tag in vocabulary:
+            for word in _WORD.findall(tag):
+                if word != word.lower():
+                    self._written.setdefault(word.lower(), Counter())[word] += 2
+
+    def _read(self, line: str) -> None:
+        found = [(m.group(), m.start()) for m in _WORD.finditer(line) if m.group().isascii()]
+        letters = [word for word, _ in found if word[0].isalpha()]
+        if not letters:
+            return
+        shouted = sum(word.isupper() for word in letters) > 0.6 * len(letters) and len(letters) > 2
+        headline = sum(w[0].isupper() for w in letters if w.lower() not in STOPWORDS) > 0.6 * len(letters)
+        headline = headline and len(letters) > 3
+        for word, start in found:
+            lower = word.lower()
+            if word == lower:
+                self._plain.add(lower)
+            elif word[1:] != word[1:].lower():  # MRT, iPhone, USB-C
+                if not shouted:
+                    self._written.setdefault(lower, Counter())[word] += 2
+            elif not shouted and not headline:
+                first = not line[:start].strip(" \"'“‘(-•*·") or line[:start].rstrip()[-1:] in ".!?:…。！？：|"
+                if not first or (not kinds(lower) and zipf(lower) < 5.5):
+                    self._written.setdefault(lower, Counter())[word] += 1
+
+    def of(self, word: str) -> str:
+        """The word as a name, where it is one; else in lower case."""
+        lower = word.lower()
+        written = self._written.get(lower)
+        if written is None:
+            if lower in self._plain or kinds(lower) or zipf(lower) > 2.5:
+                return lower
+            return word if word.isupper() and 1 < len(word) <= 5 else lower
+        name, count = written.most_common(1)[0]
+        return lower if lower in self._plain and count < 2 else name
+
+
+def house_form(tag: str, limits: TagLimits, casing: Casing) -> Formed:
+    """Bring a tag into house form, or say why that is impossible."""
+    text = unicodedata.normalize("NFKC", tag)
+    text = " ".join(_SYMBOLS.sub(" ", text).split()).strip(_EDGES)
+    if not text or not any(character.isalnum() for character in text):
+        return Formed(tag, "not_house_form", "no letters are left")
+    if len(text) > 80 or _SENTENCE.search(text):
+        return Formed(text[:80], "not_house_form", "a sentence is no tag")
+    if _CALL.search(text):
+        return Formed(text, "call_to_action", "asks the reader to do something")
+    han = len(HAN.findall(text))
+    words = _WORD.findall(text)
+    if han:
+        size = han + 2 * len(regex.findall(r"[\p{Latin}\p{N}]+(?:[.+-][\p{Latin}\p{N}]+)*", text))
+        if not limits.min_han <= size <= limits.max_han:
+            return Formed(text, "not_house_form", f"{size} characters, wanted {limits.min_han} to {limits.max_han}")
+        text = regex.sub(r"(?<=\p{Han})\s+(?=\p{Han})", "", text)
+    elif not 1 <= len(words) <= limits.max_words:
+        return Formed(text, "not_house_form", f"{len(words)} words, wanted 1 to {limits.max_words}")
+    if normalised(text).isdigit() or (len(text) < 2) or all(part.isdigit() for part in words):
+        return Formed(text, "not_house_form", "a number alone says nothing")
+    if normalised(text) in _GENERAL or all(word.lower() in STOPWORDS for word in words):
+        return Formed(text, "too_general", "fits every note")
+    formed = _WORD.sub(lambda m: casing.of(m.group()) if m.group().isascii() else m.group().lower(), text)
+    return Formed(formed)
+
+
+def language_fits(tag: str, lang: str) -> bool:
+    """Whether a tag can stand under a note of this language: Chinese notes take Latin names, English ones no Han."""
+    return has_han(tag) if lang == "zh" else not has_han(tag)

