@@ -159,6 +159,3 @@ def _pins(root: Path) -> dict[str, str]:
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
-
-if __name__ == "__main__":
-    print(f"{len(pin())} files pinned in {ROOT / LOCK}")  # noqa: T201

@@ -157,7 +157,8 @@ class _Model:
         holder = SentenceTransformer(
             str(folder), device=_device(torch), local_files_only=True, model_kwargs={"dtype": self._dtype}
         )
-        self.network = holder[0].auto_model.eval()
+        self.network: Any = holder[0].auto_model
+        self.network.eval()
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
         self.lock = threading.Lock()

@@ -1,0 +1,1 @@
+"""Drawing helpers for the example pictures (see ../draw.py)."""
