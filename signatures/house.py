@@ -59,7 +59,7 @@ class Casing:
                     self._written.setdefault(word.lower(), Counter())[word] += 2
 
     def _read(self, line: str) -> None:
-        found = [(m.group(), m.start()) for m in _WORD.finditer(line) if m.group().isascii()]
+        found = [(m.group(), m.start()) for m in _WORD.finditer(line) if not has_han(m.group())]
         letters = [word for word, _ in found if word[0].isalpha()]
         if not letters:
             return
@@ -70,8 +70,8 @@ class Casing:
             lower = word.lower()
             if word == lower:
                 self._plain.add(lower)
-            elif word[1:] != word[1:].lower():  # MRT, iPhone, USB-C
-                if not shouted:
+            elif word[1:] != word[1:].lower():  # MRT, iPhone, USB-C; but not CARD on a cover
+                if not shouted and not (word.isupper() and (kinds(lower) or zipf(lower) > 3.5 or len(word) > 6)):
                     self._written.setdefault(lower, Counter())[word] += 2
             elif not shouted and not headline:
                 first = not line[:start].strip(" \"'“‘(-•*·") or line[:start].rstrip()[-1:] in ".!?:…。！？：|"
@@ -113,7 +113,7 @@ def house_form(tag: str, limits: TagLimits, casing: Casing) -> Formed:
         return Formed(text, "not_house_form", "a number alone says nothing")
     if normalised(text) in _GENERAL or all(word.lower() in STOPWORDS for word in words):
         return Formed(text, "too_general", "fits every note")
-    formed = _WORD.sub(lambda m: casing.of(m.group()) if m.group().isascii() else m.group().lower(), text)
+    formed = _WORD.sub(lambda m: m.group() if has_han(m.group()) else casing.of(m.group()), text)
     return Formed(formed)
 
 

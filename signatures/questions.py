@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, JsonValue
@@ -53,11 +52,8 @@ class Question:
     """Draft tags (for dedupe), kept ones (for refine)."""
     show_hashtags: bool = False
     """Whether the author's own hashtags may be read."""
-
-    @cached_property
-    def sources(self) -> Sources:
-        """Everything of the note that a tag may rest on."""
-        return Sources.of(self.note, self.seen, show_hashtags=self.show_hashtags)
+    sources: Sources
+    """Everything of the note that a tag may rest on; with the pictures' text once they were described."""
 
     @property
     def matched_interests(self) -> tuple[Interest, ...]:

@@ -47,13 +47,18 @@ class Encoder(Embeddings):
         max_tokens: A longer text is cut here. The model was trained with 256.
         batch_tokens: A batch holds at most this many tokens, padding included.
         keep: Texts whose vectors are kept, least recently used out first.
+        keep_phrases: Phrases whose vectors are kept, first come out first.
     """
 
-    def __init__(self, *, max_tokens: int = 256, batch_tokens: int = 8192, keep: int = 256) -> None:
+    def __init__(
+        self, *, max_tokens: int = 256, batch_tokens: int = 8192, keep: int = 256, keep_phrases: int = 8192
+    ) -> None:
         self.max_tokens = max_tokens
         self._batch_tokens = batch_tokens
         self._keep = keep
         self._kept: OrderedDict[str, Future[Encoded]] = OrderedDict()
+        self._keep_phrases = keep_phrases
+        self._phrases: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._waiting: list[tuple[str, Future[Encoded]]] = []
         self._condition = threading.Condition()
         self._worker: threading.Thread | None = None
@@ -82,6 +87,21 @@ class Encoder(Embeddings):
         """Vectors of one text."""
         # Shielded: others may wait for the same text when this task is cancelled.
         return await asyncio.shield(asyncio.wrap_future(self.submit(text)))
+
+    async def aphrases(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of short texts that come again and again, such as tags: shape (n, 384)."""
+        with self._condition:
+            known = {text: self._phrases[text] for text in texts if text in self._phrases}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        for text, encoded in zip(new, await asyncio.gather(*(self.aencode(text) for text in new)), strict=True):
+            known[text] = encoded.vector
+        with self._condition:
+            for text in new:
+                self._phrases[text] = known[text]
+                self._kept.pop(text, None)
+            while len(self._phrases) > self._keep_phrases:
+                self._phrases.popitem(last=False)
+        return np.stack([known[text] for text in texts]) if texts else np.zeros((0, DIMENSION), dtype=np.float32)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Unit vectors of `texts`, each of 384 numbers."""

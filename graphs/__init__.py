@@ -1,0 +1,1 @@
+"""In what order things are asked: LangGraph graphs."""
