@@ -1,7 +1,6 @@
 """Writing records as JSON lines."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from notes.records import Record
@@ -29,11 +28,7 @@ class JsonlWriter:
         self._file.flush()
         self.count += 1
 
-    def __enter__(self) -> "JsonlWriter":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the file, if one was made."""
         if self._file is not None:
             self._file.close()

@@ -18,8 +18,8 @@ _TOKEN = regex.compile(r"\d+(?:[:.,]\d+)+|[\p{L}\p{N}]+(?:['’.+&/-][\p{L}\p{N}
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|@\w+|\b[\w-]+(?:\.[\w-]+)+/\S+", regex.IGNORECASE)
 _LATIN_OR_HAN = regex.compile(r"[\p{Han}\p{Latin}\p{N}.+-]+")
 _BREAKS = STOPWORDS | frozenset(
-    """one two three four five six seven eight nine ten first second third last next previous less least lot lots bit few g kg ml l
-    oz lb tsp tbsp cup cups cm mm m min mins h hr hrs sec pm am pcs tablespoon tablespoons teaspoon teaspoons ounce
+    """one two three four five six seven eight nine ten first second third last next previous less least lot lots bit few g
+    kg ml l oz lb tsp tbsp cup cups cm mm m min mins h hr hrs sec pm am pcs tablespoon tablespoons teaspoon teaspoons ounce
     ounces""".split()
 )
 _PARTICLES = frozenset("de da do di du del des la le les el al von van der den y e".split())
@@ -196,7 +196,8 @@ _ZH_STOP = frozenset(
 _ZH_ACTIVITIES = frozenset(
     """减脂 护肤 穿搭 收纳 健身 跑步 旅行 旅游 拍照 摄影 化妆 露营 徒步 烘焙 装修 改造 训练 学习 阅读 防晒 通勤 约会
     喂养 遛狗 洗澡 祛痘 美白 保湿 抗老 瘦身 增肌 拉伸 搭配 测评 开箱 夜跑 骑行 钓鱼 游泳 备餐 带娃 早教 亲子 降噪
-    散步 采耳 冲浪 浮潜 潜水 滑雪 爬山 手冲 除湿 清洁 断奶 控油 修容 卸妆 养猫 养狗 换季 租房 省钱 存钱 自驾 打卡 探店""".split()
+    散步 采耳 冲浪 浮潜 潜水 滑雪 爬山 手冲 除湿 清洁 断奶 控油 修容 卸妆 养猫 养狗 换季
+    租房 省钱 存钱 自驾 打卡 探店""".split()
 )
 
 

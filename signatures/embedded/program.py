@@ -11,10 +11,12 @@
 
 import asyncio
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import regex
+from numpy.typing import NDArray
 
 from handbook.index import HandbookIndex
 from handbook.records import Interest
@@ -120,7 +122,7 @@ class _Embedded:
     async def draft(self, question: Question) -> Answered[Drafts]:
         text = question.sources.text()
         encoded = await self._encoder.aencode(text) if text.strip() and language_of(text) == "en" else None
-        drafts = self._from_text(question, encoded, len(text))
+        drafts = await self._from_text(question, encoded, len(text))
         drafts.extend(await self._from_interests(question, encoded))
         best: dict[str, Draft] = {}
         for draft in sorted(drafts, key=lambda draft: -draft.score):
@@ -155,7 +157,7 @@ class _Embedded:
         answer = Fused(pictures=description.pictures, matches=matches.matches, tags=drafts.tags, merges=[], final=final)
         return Answered(answer=answer, program=NAME)
 
-    def _from_text(self, question: Question, encoded: Encoded | None, length: int) -> list[Draft]:
+    async def _from_text(self, question: Question, encoded: Encoded | None, length: int) -> list[Draft]:
         found = [
             p
             for p in phrases(question.sources.texts, question.lang)
@@ -163,7 +165,7 @@ class _Embedded:
         ]
         if not found:
             return []
-        meaning = _meaning(found, encoded, question.sources)
+        meaning = await self._meaning(found, encoded, question.sources)
         interest_of = _interest_terms(question)
         scored = [
             (_phrase_score(phrase, float(near), length), phrase) for phrase, near in zip(found, meaning, strict=True)
@@ -183,6 +185,26 @@ class _Embedded:
                 )
             )
         return drafts
+
+    async def _meaning(self, found: Sequence[Phrase], encoded: Encoded | None, sources: Sources) -> NDArray[np.float32]:
+        """How near each phrase's meaning in context is to the note's; 0 where it cannot be told."""
+        near = np.zeros(len(found), dtype=np.float32)
+        title = next((len(s.text) + 1 for s in sources.texts if s.name == "title"), 0)
+        shift: dict[tuple[str, int | None], int] = {("title", None): 0, ("content", None): title}
+        in_text = [i for i, phrase in enumerate(found) if (phrase.source, phrase.picture) in shift]
+        if encoded is not None and in_text:
+            spans = [
+                (found[i].start + shift[found[i].source, None], found[i].end + shift[found[i].source, None])
+                for i in in_text
+            ]
+            near[in_text] = _standardised(encoded, spans, encoded.vector)
+        for source in sources.texts:
+            rows = [i for i, p in enumerate(found) if p.source == "ocr" == source.name and p.picture == source.picture]
+            if rows and language_of(source.text) == "en":
+                read = await self._encoder.aencode(source.text)
+                whole = read.vector if encoded is None else encoded.vector
+                near[rows] = _standardised(read, [(found[i].start, found[i].end) for i in rows], whole)
+        return near
 
     async def _from_interests(self, question: Question, encoded: Encoded | None) -> list[Draft]:
         names = ("title", "content", "ocr", "attributes")
@@ -205,7 +227,7 @@ class _Embedded:
             cosines = await self._encoder.aphrases([tag for tag, *_ in wanted]) @ encoded.vector
         drafts = []
         for (tag, number, share, probability), cosine in zip(wanted, cosines, strict=True):
-            if share < 0.6 and not (share > 0 and cosine >= 0.5):
+            if share < 0.75 and not (share >= 0.5 and cosine >= 0.45):
                 continue
             score = 3.2 * share + 2.0 * float(cosine) + 1.2 * probability - 2.9
             quote = _words_of(tag, question.sources)
@@ -226,24 +248,18 @@ def _probability(score: float) -> float:
     return round(1 / (1 + math.exp(-max(-30.0, min(30.0, score)))), 4)
 
 
-def _meaning(found: list[Phrase], encoded: Encoded | None, sources: Sources) -> np.ndarray:
-    """How near each phrase's meaning in context is to the note's, standardised over the note's phrases; 0: unknown."""
-    near = np.zeros(len(found), dtype=np.float32)
-    if encoded is None:
-        return near
-    title = next((len(s.text) + 1 for s in sources.texts if s.name == "title"), 0)
-    shift = {"title": 0, "content": title}
-    rows = [i for i, phrase in enumerate(found) if phrase.source in shift]
-    starts = np.array([found[i].start + shift[found[i].source] for i in rows], dtype=np.int32)
-    ends = np.array([found[i].end + shift[found[i].source] for i in rows], dtype=np.int32)
-    if not len(encoded.tokens) or not rows:
-        return near
-    cosines = encoded.spans(starts, ends) @ encoded.vector
-    inside = starts < encoded.offsets[-1, 1]
-    if inside.sum() > 1:
-        mean, spread = cosines[inside].mean(), max(float(cosines[inside].std()), 0.02)
-        near[rows] = np.where(inside, np.clip((cosines - mean) / spread, -2.5, 2.5), -0.5)
-    return near
+def _standardised(
+    encoded: Encoded, spans: Sequence[tuple[int, int]], whole: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """How near each span's meaning in context is to `whole`, in standard deviations; -0.5 behind the encoder's cut."""
+    starts = np.array([start for start, _ in spans], dtype=np.int32)
+    ends = np.array([end for _, end in spans], dtype=np.int32)
+    inside = starts < encoded.offsets[-1, 1] if len(encoded.offsets) else np.zeros(len(spans), dtype=bool)
+    if inside.sum() < 2:
+        return np.zeros(len(spans), dtype=np.float32)
+    cosines = encoded.spans(starts, ends) @ whole
+    spread = max(float(cosines[inside].std()), 0.02)
+    return np.where(inside, np.clip((cosines - cosines[inside].mean()) / spread, -2.5, 2.5), -0.5)
 
 
 def _phrase_score(phrase: Phrase, near: float, length: int) -> float:
@@ -259,7 +275,8 @@ def _phrase_score(phrase: Phrase, near: float, length: int) -> float:
     score += 0.75 * near
     score += 0.9 if phrase.in_title else 0.0
     score += 0.5 * math.log2(min(8, phrase.count))
-    score += 0.4 * (1 - min(1.0, phrase.start / max(1, length))) if phrase.source != "ocr" else 0.1
+    # What somebody wrote onto a picture was meant to be read first.
+    score += 0.4 * (1 - min(1.0, phrase.start / max(1, length))) if phrase.source != "ocr" else 0.5
     score -= 1.2 if phrase.empty_head else 0.0
     score -= 1.0 if size == 2 and phrase.words[0].isdigit() else 0.0
     return score - 1.3
@@ -280,7 +297,7 @@ def _spread(scored: list[tuple[float, Phrase]], most: int) -> list[tuple[float, 
     return kept
 
 
-def _interest_terms(question: Question):
+def _interest_terms(question: Question) -> Callable[[str], int]:
     """A function from a phrase to the number of the matched interest whose vocabulary shares most of its words."""
     vocabularies = []
     for interest in question.matched_interests:

@@ -1,0 +1,1 @@
+"""The command line, settings and everything else that knows all rooms."""

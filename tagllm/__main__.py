@@ -1,0 +1,5 @@
+"""`python -m tagllm`."""
+
+from tagllm.cli import main
+
+main()
