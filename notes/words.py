@@ -4,12 +4,13 @@ English base forms and parts of speech come from lemminflect's dictionary, word 
 """
 
 import functools
+import math
 import unicodedata
 from typing import Any
 
 import regex
 
-from notes.language import HAN, has_han, simplified
+from notes.language import HAN, chinese_words, has_han, simplified
 
 _TOKEN = regex.compile(r"\p{Han}+|[\p{L}\p{N}]+(?:['’.+#&/-][\p{L}\p{N}]+)*[+#]*")
 _NUMBER = regex.compile(r"\d+|[一二两三四五六七八九十百]+")
@@ -81,10 +82,17 @@ def _frequencies(lang: str) -> dict[str, float]:
 @functools.lru_cache(maxsize=65536)
 def zipf(word: str, lang: str = "en") -> float:
     """Zipf frequency of a normalised word: 7 is "the", 3 is rare, 0 is unknown; per 10^9 words, base 10."""
-    import math
-
     frequency = _frequencies(lang).get(word, 0.0)
     return max(0.0, math.log10(frequency) + 9) if frequency else 0.0
+
+
+def load_dictionaries() -> None:
+    """Load what is otherwise loaded at first use, for servers whose event loop may not read files."""
+    _dictionary()
+    for lang in ("en", "zh"):
+        _frequencies(lang)
+    simplified("字典")
+    list(chinese_words("字典"))
 
 
 def form_key(phrase: str) -> str:

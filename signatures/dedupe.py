@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz import fuzz
 
 from notes.records import Decision, DecisionReason, DraftTag
 from notes.words import form_key, normalised, numbers, word_set, zipf
@@ -118,8 +119,6 @@ def say_the_same(first: str, second: str, limits: TagLimits, cosine: float | Non
 
 
 def _relation(a: _Form, b: _Form, limits: TagLimits) -> tuple[DecisionReason, str] | None:
-    from rapidfuzz import fuzz
-
     if a.key == b.key:
         return "same_form", "same but for case, width, script, plural or hyphen"
     if a.numbers != b.numbers:

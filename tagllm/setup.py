@@ -19,6 +19,7 @@ class Setup:
     """A context with what must be closed after it."""
 
     context: TaggingContext
+    encoder: Encoder
     pictures: PictureStore
     perceiver: Perceiver
     store: JsonStore
@@ -61,4 +62,4 @@ def embedded_setup(
         limits=limits or TagLimits(),
         show_hashtags=show_hashtags,
     )
-    return Setup(context, pictures, perceiver, store)
+    return Setup(context, encoder, pictures, perceiver, store)

@@ -1,7 +1,8 @@
 """What is handed to the tagging graph."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
 from langchain_core.embeddings import Embeddings
@@ -20,7 +21,23 @@ class OpensPictures(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaggingContext:
+class TaggingOptions:
+    """What can be said in JSON: all that LangGraph's own server lets a caller set."""
+
+    limits: TagLimits = field(default_factory=TagLimits)
+    interests: int = 24
+    """Retrieved for a note."""
+    show_hashtags: bool = False
+    """Whether the author's own hashtags may be read."""
+    require_evidence: bool = True
+    """Whether a tag that rests on nothing is dropped."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limits", TagLimits.model_validate(self.limits))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaggingContext(TaggingOptions):
     """Everything the graph uses; it has no file or network access of its own."""
 
     program: Program
@@ -31,12 +48,11 @@ class TaggingContext:
     """None: tags come from the note alone."""
     encoder: Embeddings | None = None
     """Compares drafts by meaning; None: by form, spelling and containment only."""
-    limits: TagLimits = field(default_factory=TagLimits)
-    interests: int = 24
-    """Retrieved for a note."""
-    show_hashtags: bool = False
-    """Whether the author's own hashtags may be read."""
-    require_evidence: bool = True
-    """Whether a tag that rests on nothing is dropped."""
-    clock: Callable[[], float] | None = None
-    """Seconds, for the trace's times; None: `time.perf_counter`."""
+    clock: Callable[[], float] = time.perf_counter
+    """Seconds, for the trace's times."""
+
+    def with_options(self, options: TaggingOptions | None) -> "TaggingContext":
+        """This context with other options."""
+        if options is None:
+            return self
+        return replace(self, **{option.name: getattr(options, option.name) for option in fields(TaggingOptions)})

@@ -7,7 +7,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graphs.tagging import nodes
-from graphs.tagging.context import TaggingContext
+from graphs.tagging.context import TaggingContext, TaggingOptions
 from graphs.tagging.state import TaggingInput, TaggingOutput, TaggingState
 from notes.records import StepName
 
@@ -22,11 +22,10 @@ def build_tagging(
 
     Args:
         fused: Ask describe to refine in one structured answer instead of five; the traces look the same.
-        context: Used by invocations that hand none in, as LangGraph's own server does.
+        context: Used by invocations that hand none in, or only options, as LangGraph's own server does.
     """
-    graph = StateGraph(
-        TaggingState, input_schema=TaggingInput, output_schema=TaggingOutput, context_schema=TaggingContext
-    )
+    schema = TaggingContext if context is None else TaggingOptions
+    graph = StateGraph(TaggingState, input_schema=TaggingInput, output_schema=TaggingOutput, context_schema=schema)
     asked: list[tuple[str, StepName, Any]]
     steps: list[tuple[str, StepName, Any]] = [("retrieve", "retrieve", nodes.retrieve_interests)]
     if fused:

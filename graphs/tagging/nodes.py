@@ -5,7 +5,6 @@
 import asyncio
 import functools
 import importlib.metadata
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -14,11 +13,11 @@ from langgraph.runtime import Runtime
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from graphs.tagging.context import TaggingContext
+from graphs.tagging.context import TaggingContext, TaggingOptions
 from graphs.tagging.state import TaggingState
-from notes.language import has_han
+from notes.language import has_han, language_of
 from notes.pictures import Picture
-from notes.records import Failure, PictureRefusal, StepName, StepRecord, Trace
+from notes.records import Failure, Note, PictureRefusal, StepName, StepRecord, Trace
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
 from signatures.applying import described, drafted, matched, refined
 from signatures.dedupe import dedupe
@@ -40,8 +39,10 @@ def code_version() -> str:
 
 async def retrieve_interests(state: TaggingState, context: TaggingContext) -> Update:
     """Which interests of the handbook could matter: category first, then meaning."""
-    started = _now(context)
-    note = state["note"]
+    started = context.clock()
+    note = Note.model_validate(state["note"])  # a server hands in JSON
+    if not note.lang:
+        note = note.model_copy(update={"lang": language_of(f"{note.text} {note.ocr}")})
     sources = Sources.of(note, (), show_hashtags=context.show_hashtags)
     found = []
     if context.handbook is not None:
@@ -56,6 +57,7 @@ async def retrieve_interests(state: TaggingState, context: TaggingContext) -> Up
         milliseconds=_since(started, context),
     )
     return {
+        "note": note,
         "sources": sources,
         "category": handbook.category(note.category) if handbook is not None else None,
         "interests": tuple(handbook.interests[i.id] for i in found) if handbook is not None else (),
@@ -76,7 +78,7 @@ async def open_pictures(state: TaggingState, context: TaggingContext) -> tuple[P
 
 async def describe_pictures(state: TaggingState, context: TaggingContext) -> Update:
     """What the pictures show, and what is written in them."""
-    started = _now(context)
+    started = context.clock()
     opened = await open_pictures(state, context)
     question = _question(state, context, pictures=opened)
     if any(picture.refused is None for picture in opened):
@@ -88,7 +90,7 @@ async def describe_pictures(state: TaggingState, context: TaggingContext) -> Upd
 
 async def match_interests(state: TaggingState, context: TaggingContext) -> Update:
     """Which of the retrieved interests the note really speaks to."""
-    started = _now(context)
+    started = context.clock()
     question = _question(state, context)
     answered: Answered[Matches]
     if question.interests:
@@ -103,7 +105,7 @@ async def match_interests(state: TaggingState, context: TaggingContext) -> Updat
 
 async def draft_tags(state: TaggingState, context: TaggingContext) -> Update:
     """Which tags people with these interests would look for."""
-    started = _now(context)
+    started = context.clock()
     question = _question(state, context)
     answered = await context.program.draft(question)
     return {"drafts": drafted(question, answered.answer), "steps": (_step("draft", answered, started, context),)}
@@ -111,7 +113,7 @@ async def draft_tags(state: TaggingState, context: TaggingContext) -> Update:
 
 async def dedupe_tags(state: TaggingState, context: TaggingContext) -> Update:
     """Which drafts say the same: the teacher's opinion, then the rules that hold for every teacher."""
-    started = _now(context)
+    started = context.clock()
     drafts = state.get("drafts", ())
     fused = state.get("fused")
     if fused is not None:
@@ -129,7 +131,7 @@ async def dedupe_tags(state: TaggingState, context: TaggingContext) -> Update:
 
 async def refine_tags(state: TaggingState, context: TaggingContext) -> Update:
     """The final tags, in house form, each with its evidence; and the trace."""
-    started = _now(context)
+    started = context.clock()
     question = _question(state, context, tags=state.get("kept", ()))
     fused = state.get("fused")
     if fused is not None:
@@ -167,7 +169,7 @@ async def refine_tags(state: TaggingState, context: TaggingContext) -> Update:
 
 async def ask_at_once(state: TaggingState, context: TaggingContext) -> Update:
     """Describe to refine in one structured answer, taken apart into the steps it answers."""
-    started = _now(context)
+    started = context.clock()
     opened = await open_pictures(state, context)
     question = _question(state, context, pictures=opened)
     answered = await context.program.fused(question)
@@ -205,9 +207,13 @@ def fails_softly(
 ) -> Any:
     """`step` as a node: with its context, and with a failed answer turned into a `failure`."""
 
-    async def node(state: TaggingState, *, runtime: Runtime[TaggingContext]) -> Update:
-        context = runtime.context or default
-        if context is None:
+    async def node(state: TaggingState, *, runtime: Runtime[TaggingOptions]) -> Update:
+        given = runtime.context
+        if isinstance(given, TaggingContext):
+            context = given
+        elif default is not None:
+            context = default.with_options(given)
+        else:
             raise ValueError("the tagging graph needs a context: ainvoke(…, context=TaggingContext(program=…))")
         try:
             return await step(state, context)
@@ -234,7 +240,7 @@ def _question(
 ) -> Question:
     return Question(
         note=state["note"],
-        lang=state["note"].lang or "en",
+        lang=state["note"].lang,
         limits=context.limits,
         pictures=state.get("opened", ()) if pictures is None else pictures,
         seen=state.get("pictures", ()),
@@ -323,12 +329,8 @@ def _step(name: StepName, answered: Answered[Any], started: float, context: Tagg
     )
 
 
-def _now(context: TaggingContext) -> float:
-    return (context.clock or time.perf_counter)()
-
-
 def _since(started: float, context: TaggingContext) -> float:
-    return round(1000 * (_now(context) - started), 3)
+    return round(1000 * (context.clock() - started), 3)
 
 
 def _why_no_tags(question: Question, decisions: int) -> str:

@@ -18,9 +18,9 @@ _TOKEN = regex.compile(r"\d+(?:[:.,]\d+)+|[\p{L}\p{N}]+(?:['’.+&/-][\p{L}\p{N}
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|@\w+|\b[\w-]+(?:\.[\w-]+)+/\S+", regex.IGNORECASE)
 _LATIN_OR_HAN = regex.compile(r"[\p{Han}\p{Latin}\p{N}.+-]+")
 _BREAKS = STOPWORDS | frozenset(
-    """one two three four five six seven eight nine ten first second third last next previous less least lot lots bit few g
-    kg ml l oz lb tsp tbsp cup cups cm mm m min mins h hr hrs sec pm am pcs tablespoon tablespoons teaspoon teaspoons ounce
-    ounces""".split()
+    """one two three four five six seven eight nine ten first second third last next previous less least lot lots
+    bit few g kg ml l oz lb tsp tbsp cup cups cm mm m min mins h hr hrs sec pm am pcs tablespoon tablespoons
+    teaspoon teaspoons ounce ounces""".split()
 )
 _PARTICLES = frozenset("de da do di du del des la le les el al von van der den y e".split())
 _BEFORE_VERB = frozenset(
