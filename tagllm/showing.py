@@ -1,9 +1,10 @@
 """Outcomes for terminals. What a note or a model says is shown as text: no markup, no control characters."""
 
+import os
 import unicodedata
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +12,14 @@ from rich.text import Text
 from notes.records import Evidence, Failure, FinalTag, Trace
 
 MAX_ROWS = 200
+
+
+def console() -> Console:
+    """Standard output; wide where nobody's window says otherwise, as in a file or a log."""
+    found = Console(highlight=False)
+    if not found.is_terminal and "COLUMNS" not in os.environ:
+        found.width = 130
+    return found
 
 
 def printable(text: str, most: int = 300) -> str:

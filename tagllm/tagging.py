@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from notes.records import Failure, Note, Reject, Trace
 from notes.writing import JsonlWriter
 from signatures.questions import TagLimits
 from tagllm.setup import Setup, embedded_setup
-from tagllm.showing import explained, outcome_table, printable
+from tagllm.showing import console, explained, outcome_table, printable
 
 
 @dataclass
@@ -97,9 +96,7 @@ async def _run(
     as_json: bool,
 ) -> Counts:
     counts = Counts()
-    shown = Console(highlight=False)
-    if not shown.is_terminal and "COLUMNS" not in os.environ:
-        shown.width = 130  # a file or a log
+    shown = console()
     titles: dict[str, str] = {}
     seen: set[str] = set()
     table = None if as_json else outcome_table()

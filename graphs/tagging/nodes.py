@@ -20,7 +20,7 @@ from notes.pictures import Picture
 from notes.records import Failure, Note, PictureRefusal, StepName, StepRecord, Trace
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
 from signatures.applying import described, drafted, matched, refined
-from signatures.dedupe import dedupe
+from signatures.dedupe import dedupe, meaning_matters
 from signatures.questions import Answered, Question, StepFailed
 from signatures.sources import Sources
 
@@ -40,6 +40,8 @@ def code_version() -> str:
 async def retrieve_interests(state: TaggingState, context: TaggingContext) -> Update:
     """Which interests of the handbook could matter: category first, then meaning."""
     started = context.clock()
+    if "note" not in state:  # LangGraph drops a misspelt key without a word
+        raise ValueError("no `note` came in; the tagging graph's input is {'note': Note}")
     note = Note.model_validate(state["note"])  # a server hands in JSON
     if not note.lang:
         note = note.model_copy(update={"lang": language_of(f"{note.text} {note.ocr}")})
@@ -266,11 +268,11 @@ def _described(question: Question, answer: Description) -> Update:
 
 
 async def _vectors(tags: list[str], context: TaggingContext) -> NDArray[np.float32] | None:
-    """Meaning of the tags, shape (n, d); zeros, near to nothing, for Chinese ones, which the encoder cannot read."""
-    readable = [tag for tag in tags if not has_han(tag)]
-    if context.encoder is None or len(readable) < 2:
+    """Meaning of the tags, shape (n, d); zeros, near to nothing, where it cannot matter or, in Chinese, be read."""
+    wanted = [tags[i] for i in meaning_matters(tags) if not has_han(tags[i])]
+    if context.encoder is None or len(wanted) < 2:
         return None
-    found = dict(zip(readable, await context.encoder.aembed_documents(readable), strict=True))
+    found = dict(zip(wanted, await context.encoder.aembed_documents(wanted), strict=True))
     nothing = [0.0] * len(next(iter(found.values())))
     return np.asarray([found.get(tag, nothing) for tag in tags], dtype=np.float32)
 

@@ -19,14 +19,15 @@ def doctor(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False))
     else:
-        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
+
+        from tagllm.showing import console
 
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         colours = {"ok": "green", "note": "yellow", "error": "red"}
         for finding in findings:
             said = f"{finding.found}\n{finding.way_out}" if finding.way_out else finding.found
             table.add_row(Text(finding.status, style=colours[finding.status]), Text(finding.name), Text(said))
-        Console(highlight=False).print(table)
+        console().print(table)
     sys.exit(1 if any(finding.status == "error" for finding in findings) else 0)

@@ -27,12 +27,11 @@ def handbook() -> None:
 @_JSON
 def show(folder: Path, category: str | None, as_json: bool) -> None:
     """Show the interests in FOLDER, category by category."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from handbook import HandbookError, load
-    from tagllm.showing import printable
+    from tagllm.showing import console, printable
 
     try:
         book = load(folder)
@@ -48,7 +47,7 @@ def show(folder: Path, category: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([c.model_dump(mode="json") for c in categories], ensure_ascii=False))
         return
-    console = Console(highlight=False)
+    shown = console()
     for entry in categories:
         table = Table(
             title=Text(f"{printable(entry.name or entry.id)}: {printable(entry.guidance)}"), title_justify="left"
@@ -59,7 +58,7 @@ def show(folder: Path, category: str | None, as_json: bool) -> None:
             tags = ", ".join(sorted(interest.tags, key=lambda tag: -interest.tags[tag]))
             cells = (f"{interest.name}\n{interest.id}", interest.description, tags, ", ".join(interest.attributes))
             table.add_row(*(Text(printable(cell)) for cell in cells))
-        console.print(table)
+        shown.print(table)
 
 
 @handbook.command()
@@ -72,12 +71,11 @@ def search(folder: Path, text: str, category: str, most: int, as_json: bool) -> 
     """Find the interests nearest to TEXT, as the tagging graph would."""
     import asyncio
 
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from handbook import HandbookError, HandbookIndex, load
-    from tagllm.showing import printable
+    from tagllm.showing import console, printable
     from teachers.embedded import Encoder
 
     try:
@@ -102,7 +100,7 @@ def search(folder: Path, text: str, category: str, most: int, as_json: bool) -> 
             ", ".join(interest.tags),
         )
         table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console(highlight=False).print(table)
+    console().print(table)
 
 
 @handbook.command()

@@ -1,0 +1,154 @@
+"""The tagging graph on a real vLLM server with a tiny vision-language model built on the spot.
+
+Its words are nonsense; what is shown is that the engine, the protocol, the schemas and the pictures work.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+from dspy.lm15 import (
+    AccessPolicy,
+    EndpointSupport,
+    ModelSupport,
+    OpenAIChatCompat,
+    ProviderDefinition,
+    register_provider,
+)
+
+from graphs.tagging import TaggingContext, build_tagging
+from handbook import HandbookIndex
+from notes import Note
+from notes.pictures import PictureStore
+from notes.reading import read_notes
+from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
+from signatures.llm import llm_program
+from tests import tiny_idefics3, vllm_server
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PROVIDER = "tiny-vllm"
+ANSWERS: dict[str, Any] = {
+    "describe": Description,
+    "match": Matches,
+    "draft": Drafts,
+    "dedupe": Merges,
+    "refine": Refined,
+}
+
+pytestmark = [
+    pytest.mark.vllm,
+    pytest.mark.skipif(vllm_server.why_not() is not None, reason=str(vllm_server.why_not())),
+]
+
+
+@pytest.fixture(scope="module")
+def lm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dspy.LM]:
+    folder = tmp_path_factory.mktemp("vllm")
+    model = tiny_idefics3.build(folder / "model")
+    with vllm_server.serve(model, log=folder / "log") as base_url:
+        access = AccessPolicy(
+            provider=PROVIDER,
+            base_url=base_url,
+            supports=EndpointSupport(complete=True, stream=True, models=True),
+        )
+        register_provider(
+            ProviderDefinition.chat(access, compat=OpenAIChatCompat.preset("vllm"), placeholder_key="EMPTY"),
+            supports=ModelSupport(response_schema=True, function_calling=False, reasoning=False),
+            replace=True,
+        )
+        yield dspy.LM(
+            f"{PROVIDER}/{vllm_server.NAME}",
+            engine="lm15",
+            cache=False,
+            temperature=0.7,
+            max_tokens=3500,
+            num_retries=0,
+            timeout=300,
+        )
+
+
+@pytest.fixture
+def context(lm: dspy.LM, examples_index: HandbookIndex) -> TaggingContext:
+    # A nonsense model quotes nothing that stands in the note.
+    return TaggingContext(
+        program=llm_program(lm), handbook=examples_index, pictures=PictureStore(EXAMPLES), require_evidence=False
+    )
+
+
+def asked(lm: dspy.LM, notes: list[Note], context: TaggingContext, *, fused: bool) -> list[dict[str, Any]]:
+    """The notes' final states; the steps stand in them also where the nonsense came to nothing."""
+
+    async def all_of() -> list[dict[str, Any]]:
+        graph = build_tagging(fused=fused)
+
+        async def one(note: Note) -> dict[str, Any]:
+            state: dict[str, Any] = {}
+            async for values in graph.astream({"note": note}, context=context, stream_mode="values"):
+                state = values
+            return state
+
+        states = await asyncio.gather(*(one(note) for note in notes))
+        await lm.aclose()
+        return states
+
+    return asyncio.run(all_of())
+
+
+def example_notes(count: int) -> list[Note]:
+    notes = [note for note in read_notes(EXAMPLES / "notes.jsonl") if isinstance(note, Note) and note.images]
+    return notes[:count]
+
+
+def reasons(states: list[dict[str, Any]]) -> dict[str, str]:
+    return {s["failure"].reason: s["failure"].message for s in states if "failure" in s}
+
+
+def test_every_answer_of_the_steps_is_valid_and_every_note_ends(lm: dspy.LM, context: TaggingContext) -> None:
+    states = asked(lm, example_notes(8), context, fused=False)
+    assert all(("trace" in state) != ("failure" in state) for state in states)
+    # What a nonsense model says can come to nothing once it is checked; it can never be unreadable.
+    assert reasons(states).keys() <= {"no_tags"}, reasons(states)
+    for state in states:
+        sent = [step for step in state["steps"] if step.request is not None and step.name != "retrieve"]
+        assert {"describe", "match", "draft"} <= {step.name for step in sent}
+        for step in sent:
+            ANSWERS[step.name].model_validate(step.answer)
+            assert step.prompt_tokens > 100
+            assert step.completion_tokens > 0
+            assert step.prompt
+
+
+def test_the_fused_answer_is_one_valid_request(lm: dspy.LM, context: TaggingContext) -> None:
+    # A byte a token: the tiny model's window holds a short page of the handbook only.
+    states = asked(lm, example_notes(4), replace(context, interests=4), fused=True)
+    assert reasons(states).keys() <= {"no_tags"}, reasons(states)
+    for state in states:
+        assert sum(step.request is not None for step in state["steps"][1:]) == 1
+        Fused.model_validate(state["steps"][1].answer)
+
+
+def test_the_picture_reaches_the_model(lm: dspy.LM, context: TaggingContext) -> None:
+    """Two notes that differ only in their picture: other requests, other answers."""
+    graph = build_tagging()
+    seen = []
+    for image in ("images/sg-night-3d-1.jpg", "images/sg-night-3d-3.jpg"):
+        note = Note(id="same", title="The same title", content="The same text.", images=(image,), category="travel")
+
+        async def describe(note: Note = note) -> Any:
+            steps = graph.astream({"note": note}, context=context, stream_mode="updates")
+            async for update in steps:
+                if "describe" in update:
+                    await steps.aclose()  # pyright: ignore[reportAttributeAccessIssue]
+                    return update["describe"]["steps"][0]
+            raise AssertionError("no describe step")
+
+        seen.append(asyncio.run(describe()))
+    first, second = seen
+    assert json.dumps(first.request) != json.dumps(second.request)
+    assert json.dumps(first.request).count("sha256:") == 1
+    assert first.answer != second.answer
