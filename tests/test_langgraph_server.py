@@ -66,7 +66,7 @@ def test_the_command_line_package_validates_the_file() -> None:
     from langgraph_cli.config import validate_config_file
 
     config = validate_config_file(ROOT / "langgraph.json")
-    assert set(config["graphs"]) == {"tagging", "tagging_fused"}
+    assert set(config.get("graphs", ())) == {"tagging", "tagging_fused"}
 
 
 def test_the_server_loads_both_graphs(server: str) -> None:

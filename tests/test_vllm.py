@@ -65,7 +65,7 @@ def lm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dspy.LM]:
             f"{PROVIDER}/{vllm_server.NAME}",
             engine="lm15",
             cache=False,
-            temperature=0.7,
+            temperature=0.0,
             max_tokens=3500,
             num_retries=0,
             timeout=300,
@@ -111,9 +111,12 @@ def reasons(states: list[dict[str, Any]]) -> dict[str, str]:
 def test_every_answer_of_the_steps_is_valid_and_every_note_ends(lm: dspy.LM, context: TaggingContext) -> None:
     states = asked(lm, example_notes(8), context, fused=False)
     assert all(("trace" in state) != ("failure" in state) for state in states)
-    # What a nonsense model says can come to nothing once it is checked; it can never be unreadable.
-    assert reasons(states).keys() <= {"no_tags"}, reasons(states)
-    for state in states:
+    # What a nonsense model says can come to nothing once it is checked, or run to the token limit, which is said;
+    # it can never be unreadable.
+    assert reasons(states).keys() <= {"no_tags", "truncated"}, reasons(states)
+    whole = [state for state in states if "failure" not in state or state["failure"].reason == "no_tags"]
+    assert whole
+    for state in whole:
         sent = [step for step in state["steps"] if step.request is not None and step.name != "retrieve"]
         assert {"describe", "match", "draft"} <= {step.name for step in sent}
         for step in sent:
@@ -126,8 +129,10 @@ def test_every_answer_of_the_steps_is_valid_and_every_note_ends(lm: dspy.LM, con
 def test_the_fused_answer_is_one_valid_request(lm: dspy.LM, context: TaggingContext) -> None:
     # A byte a token: the tiny model's window holds a short page of the handbook only.
     states = asked(lm, example_notes(4), replace(context, interests=4), fused=True)
-    assert reasons(states).keys() <= {"no_tags"}, reasons(states)
-    for state in states:
+    assert reasons(states).keys() <= {"no_tags", "truncated"}, reasons(states)
+    whole = [state for state in states if "failure" not in state or state["failure"].reason == "no_tags"]
+    assert whole
+    for state in whole:
         assert sum(step.request is not None for step in state["steps"][1:]) == 1
         Fused.model_validate(state["steps"][1].answer)
 
