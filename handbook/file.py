@@ -38,7 +38,8 @@ def load(folder: Path | str) -> Handbook:
     problems, handbook = _read(path)
     for problem in problems:
         if problem.level == "error":
-            raise HandbookError(f"{path}:{problem.line}: {problem.message}")
+            where = f"{path}:{problem.line}" if problem.line else str(path)
+            raise HandbookError(f"{where}: {problem.message}")
     if handbook is None:
         raise HandbookError(f"{path}: no handbook in this file; it needs `categories:`")
     return handbook
@@ -72,13 +73,16 @@ def _read(path: Path) -> tuple[list[Problem], Handbook | None]:
     try:
         document = YAML(typ="rt", pure=True).load(path.read_text("utf-8"))
     except UnicodeDecodeError as error:
-        return [Problem(0, "error", f"not UTF-8 at byte {error.start}; save the file as UTF-8")], None
+        line = error.object[: error.start].count(b"\n") + 1
+        return [Problem(line, "error", f"not UTF-8 at byte {error.start}; save the file as UTF-8")], None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         note = f"; {error.context}" if error.context else ""
         return [Problem(mark.line + 1 if mark else 0, "error", f"no valid YAML: {error.problem}{note}")], None
     except (YAMLError, RecursionError, ValueError) as error:
-        return [Problem(0, "error", f"no valid YAML: {str(error)[:300]}")], None
+        return [Problem(0, "error", f"no valid YAML: {' '.join(str(error).split())[:300]}")], None
+    except TypeError:
+        return [Problem(0, "error", "no valid YAML: what stands before a `:` must be text, no list or mapping")], None
     if not isinstance(document, dict):
         return [Problem(1, "error", "a handbook is a mapping with `categories:`")], None
     reader = _Reader()
@@ -105,49 +109,48 @@ class _Reader:
 
     def handbook(self, document: Any) -> Handbook:
         categories = []
-        for value in self._list(document, "categories"):
-            if category := self._category(value):
+        for line, value in self._list(document, "categories"):
+            if category := self._category(line, value):
                 categories.append(category)
         fields = self._fields(document, Handbook, leave_out=("categories",))
         return self._build(Handbook, {**fields, "categories": tuple(categories)}, document) or Handbook()
 
-    def _category(self, value: Any) -> Category | None:
+    def _category(self, line: int, value: Any) -> Category | None:
         if not isinstance(value, dict):
-            self._error(value, f"a category is a mapping with `id:` and `interests:`, not {str(value)[:60]!r}")
+            self._error(line, f"a category is a mapping with `id:` and `interests:`, not {_shown(value)}")
             return None
         fields = self._fields(value, Category, leave_out=("interests",))
         id = str(fields.get("id", ""))
-        self._unique(f"category {id}", value)
+        self._unique(f"category {id}", line)
         interests = []
-        for item in self._list(value, "interests"):
+        for line, item in self._list(value, "interests"):
             if not isinstance(item, dict):
-                self._error(item, f"an interest is a mapping with `id:` and `name:`, not {str(item)[:60]!r}")
+                self._error(line, f"an interest is a mapping with `id:` and `name:`, not {_shown(item)}")
                 continue
             interest = self._build(Interest, {**self._fields(item, Interest), "category": id}, item)
             if interest:
-                self._unique(interest.id, item)
+                self._unique(interest.id, line)
                 interests.append(interest)
         return self._build(Category, {**fields, "interests": tuple(interests)}, value)
 
-    def _unique(self, id: str, value: Any) -> None:
-        line = _line(value)
+    def _unique(self, id: str, line: int) -> None:
         if id in self.lines:
-            self._error(value, f"{id} is already defined in line {self.lines[id]}; give one of the two another id")
+            self._error(line, f"{id} is already defined in line {self.lines[id]}; give one of the two another id")
         self.lines.setdefault(id, line)
 
-    def _list(self, value: Any, name: str) -> list[Any]:
+    def _list(self, value: Any, name: str) -> list[tuple[int, Any]]:
         found = value.get(name)
         if found is None:
             return []
         if not isinstance(found, list):
-            self.problems.append(Problem(_line(value, name), "error", f"`{name}` must be a list"))
+            self._error(_line(value, name), f"`{name}` must be a list, one `- id: …` each, not {_shown(found)}")
             return []
-        return found
+        return [(_line(found, number), item) for number, item in enumerate(found)]
 
     def _fields(self, value: Any, record: type, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
         from rapidfuzz import process
 
-        known = [name for name in record.model_fields if name not in leave_out and name != "category"]
+        known = [name for name in record.model_fields if name != "category"]
         fields = {}
         for name, field in value.items():
             if name in leave_out:
@@ -155,7 +158,7 @@ class _Reader:
             if name not in known:
                 near = process.extractOne(str(name), known, score_cutoff=60)
                 hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
-                self.problems.append(Problem(_line(value, name), "error", f"unknown field `{name}`; {hint}"))
+                self._error(_line(value, name), f"unknown field `{name}`; {hint}")
             else:
                 fields[name] = self._plain(field)
         return fields
@@ -184,21 +187,47 @@ class _Reader:
             return record(**fields)
         except ValidationError as error:
             for found in error.errors():
-                name = str(found["loc"][0]) if found["loc"] else ""
                 where = ".".join(str(part) for part in found["loc"])
-                got = f", got {str(found['input'])[:60]!r}" if found["type"] != "missing" else ""
-                self.problems.append(Problem(_line(value, name), "error", f"{where}: {found['msg']}{got}"))
+                got = f", got {_shown(found['input'])}" if found["type"] != "missing" else ""
+                self._error(_line(value, *found["loc"]), f"`{where}` {_WANTED.get(found['type'], found['msg'])}{got}")
             return None
 
-    def _error(self, value: Any, message: str) -> None:
-        self.problems.append(Problem(_line(value), "error", message))
+    def _error(self, line: int, message: str) -> None:
+        self.problems.append(Problem(line, "error", message))
 
 
-def _line(value: Any, name: Any = None) -> int:
+_WANTED = {
+    "missing": "is missing",
+    "string_type": "must be text; put it in quotes",
+    "string_pattern_mismatch": "must be written CATEGORY.NAME, lower case, such as travel.night-views",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "tuple_type": "must be a list, one `- …` each",
+    "dict_type": "must be a mapping, one `name: value` each",
+}
+
+
+def _line(value: Any, *path: Any) -> int:
+    """1-based line of what `path` leads to, or of the nearest thing around it that has one."""
+    line = 0
     try:
-        return (value.lc.key(name)[0] if name is not None and name in value else value.lc.line) + 1
-    except (AttributeError, KeyError, TypeError):
-        return 0
+        line = value.lc.line + 1
+        for step in path:
+            line = value.lc.data[step][0] + 1
+            value = value[step]
+    except (AttributeError, IndexError, KeyError, TypeError):
+        pass
+    return line
+
+
+def _shown(value: Any) -> str:
+    """A value in a message; lists and mappings by name only: with aliases in them they may be endless."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "nothing" if value is None else repr(str(value)[:60])
 
 
 def _doubts(handbook: Handbook, lines: dict[str, int]) -> Iterator[Problem]:

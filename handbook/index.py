@@ -97,11 +97,12 @@ class HandbookIndex:
             vector = np.asarray(await self.encoder.aembed_query(text), dtype=np.float32)
         score = self.signals(text, vector).score
         if not text.strip():
-            score = self._support / (1e4 * max(1.0, float(self._support.max())))
+            score = 0.5 * CATEGORY_BONUS * self._support / max(1.0, float(self._support.max()))
         known = self.handbook.category(category)
         if known is not None:
             score = score + CATEGORY_BONUS * (self._categories == known.id.casefold())
-        best = np.argsort(-score, kind="stable")[:k]
+        # Rounded: where rows are equal, the last bits of a product depend on where they stand in the matrix.
+        best = np.argsort(-score.round(6), kind="stable")[:k]
         return [
             RetrievedInterest(id=self.interests[n].id, name=self.interests[n].name, score=round(float(score[n]), 4))
             for n in best
@@ -113,7 +114,7 @@ class HandbookIndex:
 
 
 def _matrix(vectors: Sequence[Sequence[float]]) -> Vectors:
-    return np.asarray(vectors, dtype=np.float32).reshape(len(vectors), -1)
+    return np.asarray(vectors, dtype=np.float32).reshape(len(vectors), len(vectors[0]) if vectors else 0)
 
 
 def _postings(texts: Sequence[str]) -> dict[str, tuple[NDArray[np.intp], Vectors]]:

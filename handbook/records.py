@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from notes.records import Record, digest_of
 
@@ -13,13 +13,13 @@ class Interest(Record):
     id: str = Field(min_length=3, max_length=120, pattern=r"^[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)+$")
     """Category, a dot, a slug: `travel.city-night-views`."""
     name: str = Field(min_length=1, max_length=120)
-    description: str = Field("", max_length=600)
+    description: str = Field(default="", max_length=600)
     """One line: what these users want."""
-    tags: dict[str, int] = Field(default_factory=dict)
+    tags: dict[str, NonNegativeInt] = Field(default_factory=dict)
     """How people write it, with the number of notes that carried it."""
     attributes: tuple[str, ...] = ()
     """What a fine tag names here: place, brand, model, occasion …"""
-    guidance: str = Field("", max_length=1000)
+    guidance: str = Field(default="", max_length=1000)
     """How tags for it are written."""
     evidence: tuple[str, ...] = ()
     """Sentences people wrote or searched for."""
@@ -34,7 +34,7 @@ class Category(Record):
 
     id: str = Field(min_length=1, max_length=60)
     name: str = ""
-    guidance: str = Field("", max_length=2000)
+    guidance: str = Field(default="", max_length=2000)
     interests: tuple[Interest, ...] = ()
 
 

@@ -4,16 +4,24 @@ A name is looked up once and the connection goes to the address that was checked
 the check with a public address and the connection with a private one.
 """
 
+import contextlib
 import ipaddress
 import socket
+import threading
 import time
-from collections.abc import Callable
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from notes.pictures import Refused
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is handed out; beside it lie forms that wrap IPv4 and local ones that count as global elsewhere."""
 
 
 def is_public(address: str) -> bool:
@@ -23,8 +31,10 @@ def is_public(address: str) -> bool:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if inner is not None:
             ip = inner
-        elif ip in ipaddress.ip_network("64:ff9b::/96"):  # NAT64
+        elif ip in _NAT64:
             ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    if isinstance(ip, ipaddress.IPv6Address) and ip not in _UNICAST:
+        return False
     return ip.is_global and not ip.is_multicast
 
 
@@ -52,11 +62,11 @@ class Fetcher:
         for _ in range(self._redirects + 1):
             try:
                 answer = self._get(address, max_bytes, deadline)
-            except (HTTPError, OSError, ValueError) as error:
+            except (HTTPError, HTTPException, OSError, ValueError) as error:
                 raise Refused("fetch_failed", f"{address[:200]}: {type(error).__name__}: {error}"[:400]) from None
             if isinstance(answer, bytes):
                 return answer
-            address = urljoin(address, answer)
+            address = answer
         raise Refused("fetch_failed", f"{address[:200]}: more than {self._redirects} redirects")
 
     def _get(self, address: str, max_bytes: int, deadline: float) -> bytes | str:
@@ -68,32 +78,25 @@ class Fetcher:
             raise Refused("bad_address", "addresses with a user name or password are not opened")
         port = parts.port or (443 if parts.scheme == "https" else 80)
         ip = self._resolve(parts.hostname, port)
-        timeout = urllib3.Timeout(total=max(0.1, deadline - time.monotonic()))
-        if parts.scheme == "https":
-            pool = urllib3.HTTPSConnectionPool(
-                ip, port, timeout=timeout, retries=False, server_hostname=parts.hostname, assert_hostname=parts.hostname
-            )
-        else:
-            pool = urllib3.HTTPConnectionPool(ip, port, timeout=timeout, retries=False)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        left = max(0.1, deadline - time.monotonic())
         headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": "tagllm", "Accept": "image/*"}
-        with pool:
-            response = pool.request("GET", path, headers=headers, redirect=False, preload_content=False)
-            try:
+        with contextlib.closing(_connection(parts, ip, port, left)) as connection, _cut_after(left, connection):
+            connection.request("GET", parse_url(address).request_uri, headers=headers, preload_content=False)
+            with contextlib.closing(connection.getresponse()) as response:
                 if response.status in (301, 302, 303, 307, 308) and response.headers.get("Location"):
-                    return str(response.headers["Location"])
+                    return urljoin(address, response.headers["Location"])
                 if response.status != 200:
                     raise Refused("fetch_failed", f"{address[:200]} answered {response.status}")
                 body = bytearray()
-                for chunk in response.stream(1 << 16, decode_content=False):
+                while True:
+                    chunk = response.read1(1 << 16, decode_content=False)  # does not wait for more than there is
+                    if time.monotonic() > deadline:
+                        raise Refused("fetch_failed", f"{address[:200]} took longer than {self._seconds:g} s")
+                    if not chunk:
+                        return bytes(body)
                     body += chunk
                     if len(body) > max_bytes:
                         raise Refused("too_large", f"{address[:200]} is larger than {max_bytes:,} bytes")
-                    if time.monotonic() > deadline:
-                        raise Refused("fetch_failed", f"{address[:200]} took longer than {self._seconds:g} s")
-                return bytes(body)
-            finally:
-                response.close()
 
     def _resolve(self, host: str, port: int) -> str:
         addresses = {str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
@@ -101,3 +104,28 @@ class Fetcher:
         if private:
             raise Refused("private_address", f"{host[:200]} is {private[0]}, no public address")
         return sorted(addresses)[0]
+
+
+def _connection(parts: SplitResult, ip: str, port: int, seconds: float) -> HTTPConnection:
+    """A connection to the address that was checked, in the name of the host that was asked for."""
+    if parts.scheme == "https":
+        name = parts.hostname
+        return HTTPSConnection(ip, port, timeout=seconds, server_hostname=name, assert_hostname=name)
+    return HTTPConnection(ip, port, timeout=seconds)
+
+
+@contextlib.contextmanager
+def _cut_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
+    """Cut the line after `seconds`: a socket's own timeout starts anew with every byte that a slow server drips."""
+
+    def cut() -> None:
+        with contextlib.suppress(OSError, AttributeError):  # not connected yet, or no longer
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -5,18 +5,17 @@ size. What cannot be read as a row comes out as a row with its problem, so that 
 """
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-
-import zstandard
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from notes.records import RejectReason
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
 
 MAX_ROW_BYTES = 8 << 20
 """A longer line is refused, and is never held in memory as a whole."""
@@ -70,21 +69,21 @@ def _reader_for(path: Path) -> Callable[[Path], Iterator[Row]] | None:
 
 
 def _open(path: Path) -> BinaryIO:
-    if path.suffix.lower() == ".gz":
-        return cast(BinaryIO, gzip.open(path, "rb"))
-    if path.suffix.lower() == ".zst":
-        # A hostile frame may ask for a window of gigabytes; 128 MiB is what `zstd --long=27` writes.
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-        return cast(BinaryIO, reader.stream_reader(path.open("rb"), read_across_frames=True, closefd=True))
-    return path.open("rb")
+    codec = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix.lower())
+    if codec is None:
+        return path.open("rb")
+    import pyarrow as pa
+
+    # Arrow's reader says where a file was cut (zstandard's ends in silence) and takes no window beyond 128 MiB.
+    return cast(BinaryIO, pa.CompressedInputStream(pa.OSFile(str(path)), codec))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes | None, str]]:
     """Numbered lines; None and a message for one that is too long, and where a broken file ends."""
     number = 0
     with _open(path) as raw:
-        # zstandard's reader has no readline; gzip's is slow without a buffer.
-        stream = io.BufferedReader(cast(Any, raw), buffer_size=1 << 18)
+        # Arrow's reader has no readline. A small buffer, as it is lost with the byte where the file breaks.
+        stream = io.BufferedReader(cast(Any, raw), buffer_size=1 << 12)
         while True:
             number += 1
             try:
@@ -96,7 +95,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes | None, str]]:
                         line = stream.readline(MAX_ROW_BYTES)
                     yield number, None, f"the line is longer than {MAX_ROW_BYTES:,} bytes; split or shorten it"
                     continue
-            except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+            except (OSError, ValueError) as error:
                 yield number, None, f"the file cannot be read on from here: {error}"
                 return
             yield number, line, ""
@@ -129,16 +128,16 @@ def _json_rows(path: Path) -> Iterator[Row]:
 
 def _csv_rows(path: Path) -> Iterator[Row]:
     csv.field_size_limit(MAX_ROW_BYTES)
-    consumed = 0
+    start = 0
     trouble: list[tuple[int, str]] = []
 
     def text_lines() -> Iterator[str]:
-        nonlocal consumed
+        nonlocal start
         for number, line, problem in _lines(path):
-            consumed = number
             if line is None:
                 trouble.append((number, problem))
                 continue
+            start = start or number
             # Bytes that are no UTF-8 become lone surrogates, found again below, row by row.
             yield (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).decode("utf-8", "surrogateescape")
 
@@ -146,7 +145,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
     reader = csv.reader(text_lines(), delimiter=delimiter)
     header: list[str] | None = None
     while True:
-        start = consumed + 1
+        start = 0  # set with the row's first line
         try:
             cells = next(reader)
         except StopIteration:
@@ -167,7 +166,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         if header is None:
             named = [cell.strip().lower() for cell in cells]
             if "id" in named or "note_id" in named:
-                header = [cell.strip() for cell in cells]
+                header = named
                 continue
             if len(cells) != len(NOTELLM_COLUMNS):
                 raise UnreadableInput(
@@ -189,12 +188,11 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
 
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # it would hold the whole file
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                for value in batch.to_pylist():
-                    number += 1
-                    yield Row(number, path, value)
-    except (pa.ArrowException, OSError) as error:
+                yield from _batch_rows(batch, path, number)
+                number += batch.num_rows
+    except (OSError, ValueError, pa.ArrowException) as error:
         yield Row(number + 1, path, reason="broken_row", message=f"the file cannot be read on from here: {error}"[:300])
 
 
@@ -205,12 +203,31 @@ def _arrow_rows(path: Path) -> Iterator[Row]:
     try:
         with pa.memory_map(str(path)) as source:
             for batch in pa.ipc.open_stream(source):
-                for start in range(0, batch.num_rows, BATCH_ROWS):
-                    for value in batch.slice(start, BATCH_ROWS).to_pylist():
-                        number += 1
-                        yield Row(number, path, value)
-    except (pa.ArrowException, OSError) as error:
+                yield from _batch_rows(batch, path, number)
+                number += batch.num_rows
+    except (OSError, ValueError, pa.ArrowException) as error:
         yield Row(number + 1, path, reason="broken_row", message=f"the file cannot be read on from here: {error}"[:300])
+
+
+def _batch_rows(batch: "RecordBatch", path: Path, before: int) -> Iterator[Row]:
+    """Rows of one batch, of which `before` came before; a damaged one is one bad row, not the end of the file."""
+    sound = True
+    try:
+        batch.validate(full=True)  # offsets that lie would be followed out of the file
+    except ValueError:
+        sound = False
+    for place in range(batch.num_rows):
+        number = before + place + 1
+        one = batch.slice(place, 1)
+        try:
+            if not sound:
+                one.validate(full=True)
+            value = one.to_pylist()[0]
+        except (ValueError, OverflowError) as error:
+            reason = "invalid_utf8" if "UTF8" in str(error) else "broken_row"
+            yield Row(number, path, reason=reason, message=str(error)[:300])
+        else:
+            yield Row(number, path, value)
 
 
 def _folder_rows(folder: Path) -> Iterator[Row]:

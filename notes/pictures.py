@@ -6,7 +6,6 @@ looked at before pixels are decoded, and every refusal has a reason.
 """
 
 import base64
-import binascii
 import hashlib
 import io
 import os
@@ -161,7 +160,7 @@ class PictureStore:
                 raise Refused("too_large", f"the data: address holds more than {limit:,} bytes")
             try:
                 return base64.b64decode(payload, validate=True)
-            except binascii.Error as error:
+            except ValueError as error:
                 raise Refused("bad_address", f"the data: address is not base64: {error}") from None
         if scheme in ("http", "https"):
             if self._fetch is None:
@@ -182,7 +181,7 @@ def read_inside(root: Path, ref: str, max_bytes: int) -> bytes:
     """
     try:
         path = (root / ref).resolve()
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise Refused("bad_address", f"{ref[:200]!r} cannot be resolved: {error}") from None
     if not path.is_relative_to(root):
         raise Refused("outside_folder", f"{ref[:200]!r} leads outside the notes' folder")
@@ -192,12 +191,12 @@ def read_inside(root: Path, ref: str, max_bytes: int) -> bytes:
     except FileNotFoundError:
         raise Refused("not_found", f"{ref[:200]!r} does not exist in the notes' folder") from None
     except OSError as error:
-        reason = "not_a_file" if path.is_dir() else "unreadable"
-        raise Refused(reason, f"{ref[:200]!r} cannot be opened: {error.strerror}") from None
+        raise Refused("unreadable", f"{ref[:200]!r} cannot be opened: {error.strerror}") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise Refused("not_a_file", f"{ref[:200]!r} is no regular file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused("not_a_file", f"{ref[:200]!r} is no regular file")
         if status.st_size > max_bytes:
             raise Refused("too_large", f"{ref[:200]!r} has {status.st_size:,} bytes, the limit is {max_bytes:,}")
         try:
@@ -226,12 +225,13 @@ def decode(data: bytes, policy: PicturePolicy, *, ref: str = "") -> Picture:
                         "too_many_pixels",
                         f"{image.width} x {image.height} are {pixels:,} pixels, the limit is {policy.max_pixels:,}",
                     )
+                original = image.size
                 # JPEG can be decoded at a fraction of its size; never below twice what is wanted.
                 image.draft("RGB", (policy.max_side * 2, policy.max_side * 2))
-                original = image.size if image.format != "JPEG" else _jpeg_size(data) or image.size
                 image.load()
                 turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
                 upright = _upright(_rgb(image), image)
+                upright.info = {}  # or comments and the like are written again with the JPEG
                 if max(upright.size) > policy.max_side:
                     upright.thumbnail((policy.max_side, policy.max_side), Image.Resampling.LANCZOS)
     except Refused:
@@ -253,14 +253,6 @@ def decode(data: bytes, policy: PicturePolicy, *, ref: str = "") -> Picture:
         image=upright,
         quality=policy.quality,
     )
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Size of a JPEG before `draft` made it smaller."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-        return image.size
 
 
 def _rgb(image: "Image") -> "Image":

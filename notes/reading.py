@@ -8,9 +8,10 @@ import contextlib
 import hashlib
 import json
 import math
+import reprlib
 from collections import Counter
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ def read_notes(
     for row in rows(path):
         try:
             note = _note(row, pictures)
-            splits[str(note.extra.get("split", ""))] += 1
+            of_split = str(note.extra.get("split", ""))
+            splits[of_split] += 1
             key = int.from_bytes(hashlib.blake2b(note.id.encode(), digest_size=8).digest())
             if key in seen:
                 raise _BadRow("duplicate_id", f"id {note.id!r} occurred before; ids must be unique within a file")
@@ -77,10 +79,10 @@ def read_notes(
                 line=row.line,
                 reason=problem.reason,
                 message=str(problem),
-                id=str(id)[:256] if id is not None else None,
+                id=_sound(str(id)[:256]) if isinstance(id, (str, int)) else None,
             )
             continue
-        if (split is not None and note.extra.get("split") != split) or (ids is not None and note.id not in ids):
+        if (split is not None and of_split != split) or (ids is not None and note.id not in ids):
             continue
         yield note
         count += 1
@@ -94,7 +96,10 @@ def read_notes(
 def _note(row: Row, pictures: PictureStore | None) -> Note:
     if row.reason is not None or row.value is None:
         raise _BadRow(row.reason or "broken_row", row.message)
-    value = {_ALIASES.get(name, name): field for name, field in row.value.items() if isinstance(name, str)}
+    value = {name: field for name, field in row.value.items() if isinstance(name, str)}
+    for alias, name in _ALIASES.items():
+        if alias in value and _is_missing(value.get(name)):
+            value[name] = value.pop(alias)
     fields: dict[str, Any] = {"id": _id(value.get("id"))}
     for name in ("title", "content", "lang"):
         fields[name] = _text(value.get(name), name)
@@ -104,7 +109,7 @@ def _note(row: Row, pictures: PictureStore | None) -> Note:
     fields["images"] = _pictures(value.get("images"))
     levels = [level for part in _texts(value.get("category"), "category") for level in part.split("@") if level]
     fields["category"] = levels[0].strip() if levels else ""
-    extra = {name: _json(field) for name, field in value.items() if name not in _FIELDS and field is not None}
+    extra = {_sound(name): _json(field) for name, field in value.items() if name not in _FIELDS and field is not None}
     if len(levels) > 1:
         extra["category_path"] = levels
     if row.split is not None:
@@ -162,7 +167,7 @@ def _id(value: object) -> str:
 
 
 def _text(value: object, name: str) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if _is_missing(value):
         return ""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
@@ -175,10 +180,14 @@ def _text(value: object, name: str) -> str:
     return value.replace("\x00", "")
 
 
+def _is_missing(value: object) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
 def _texts(value: object, name: str) -> tuple[str, ...]:
     """A list of strings out of a list, or out of one string (a list in JSON, as CSV cells hold it, is unpacked)."""
     if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             value = json.loads(value)
     if isinstance(value, (list, tuple)):
         if len(value) > 10_000:
@@ -211,7 +220,7 @@ def _moment(value: object) -> datetime | None:
         return value
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value / 1000 if value > 1e11 else value).astimezone()
+            return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
         return datetime.fromisoformat(value) if isinstance(value, str) else None
     except (ValueError, OverflowError, OSError):
         return None
@@ -219,15 +228,22 @@ def _moment(value: object) -> datetime | None:
 
 def _json(value: object, depth: int = 0) -> Any:
     """`value` as JSON can hold it; what JSON has no form for becomes its text."""
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, int)):
         return value
+    if isinstance(value, str):
+        return _sound(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if depth < 20 and isinstance(value, (list, tuple)):
         return [_json(item, depth + 1) for item in value]
     if depth < 20 and isinstance(value, dict):
-        return {str(name): _json(item, depth + 1) for name, item in value.items()}
-    return str(value)[:1000]
+        return {_sound(str(name)): _json(item, depth + 1) for name, item in value.items()}
+    return _sound(reprlib.repr(value) if isinstance(value, (list, tuple, dict)) else str(value)[:1000])
+
+
+def _sound(text: str) -> str:
+    """`text` as it can be written: a question mark for every lone surrogate."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_interactions(path: Path | str) -> Iterator[Interaction | Reject]:
@@ -241,10 +257,11 @@ def read_interactions(path: Path | str) -> Iterator[Interaction | Reject]:
         if row.value is None or row.reason is not None:
             yield Reject(source=str(row.source), line=row.line, reason=row.reason or "broken_row", message=row.message)
             continue
-        value = {name: field for name, field in row.value.items() if name in wanted and field not in (None, "")}
+        value = {name: field for name, field in row.value.items() if name in wanted and not _is_missing(field)}
         try:
             for name in ("user_id", "note_id"):
                 value[name] = _id(value.get(name))
+            value["query"] = _text(value.get("query"), "query")
             yield Interaction(**value)
         except _BadRow as problem:
             yield Reject(source=str(row.source), line=row.line, reason=problem.reason, message=str(problem))

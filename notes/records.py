@@ -31,9 +31,9 @@ class Note(Record):
 
     id: str = Field(min_length=1, max_length=256)
     """Unique within its file."""
-    title: str = Field("", max_length=20_000)
-    content: str = Field("", max_length=200_000)
-    images: tuple[str, ...] = Field((), max_length=64)
+    title: str = Field(default="", max_length=20_000)
+    content: str = Field(default="", max_length=200_000)
+    images: tuple[str, ...] = Field(default=(), max_length=64)
     """Paths relative to the notes file, `http(s)` addresses, or `data:` addresses."""
     category: str = ""
     """Empty when the source has none."""
@@ -70,10 +70,10 @@ class Interaction(Record):
 
     user_id: str = Field(min_length=1, max_length=256)
     note_id: str = Field(min_length=1, max_length=256)
-    timestamp: float | None = None
+    timestamp: float | None = Field(default=None, allow_inf_nan=False)
     """Seconds since 1970-01-01 UTC."""
     kind: InteractionKind = "click"
-    strength: float = 1.0
+    strength: float = Field(default=1.0, allow_inf_nan=False)
     """Weight the source gives: a rating, a number of seconds; 1 where it says nothing."""
     query: str = ""
     """What the user had searched for."""

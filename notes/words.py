@@ -13,6 +13,7 @@ import regex
 from notes.language import HAN, chinese_words, has_han, simplified
 
 _TOKEN = regex.compile(r"\p{Han}+|[\p{L}\p{N}]+(?:['’.+#&/-][\p{L}\p{N}]+)*[+#]*")
+_JOINT = regex.compile(r"[-'’/&.]")
 _NUMBER = regex.compile(r"\d+|[一二两三四五六七八九十百]+")
 
 STOPWORDS = frozenset(
@@ -97,10 +98,12 @@ def load_dictionaries() -> None:
 
 def form_key(phrase: str) -> str:
     """The same for spellings of one phrase: case, width, script, plural, hyphens and spaces do not matter."""
-    words = [
-        base_form(part) for token in tokens(normalised(phrase)) for part in regex.split(r"[-'’/&.]", token) if part
-    ]
-    return "".join(words)
+    return _phrase_key(phrase) if len(phrase) <= _PHRASE else _key(phrase)
+
+
+def _key(text: str) -> str:
+    parts = (part for token in tokens(normalised(text)) for part in _JOINT.split(token) if part)
+    return "".join(map(base_form, parts))
 
 
 def word_set(phrase: str) -> frozenset[str]:
@@ -109,19 +112,29 @@ def word_set(phrase: str) -> frozenset[str]:
     return frozenset(found) if found else frozenset(tokens(normalised(phrase)))
 
 
-def terms(text: str) -> list[str]:
+def terms(text: str) -> tuple[str, ...]:
     """What is compared between texts: base forms of English words without stopwords, pairs of Chinese characters."""
+    return _phrase_terms(text) if len(text) <= _PHRASE else _terms(text)
+
+
+def _terms(text: str) -> tuple[str, ...]:
     found = []
     for token in tokens(normalised(text)):
         if has_han(token) and HAN.match(token):
             found.extend(token[i : i + 2] for i in range(len(token) - 1))
             if len(token) == 1:
                 found.append(token)
-        else:
-            for part in token.split("-"):
-                if part and part not in STOPWORDS:
-                    found.append(base_form(part))
-    return found
+        elif "-" in token:
+            found.extend(base_form(part) for part in token.split("-") if part and part not in STOPWORDS)
+        elif token not in STOPWORDS:
+            found.append(base_form(token))
+    return tuple(found)
+
+
+_PHRASE = 80
+"""Characters of a phrase; the tags of a handbook come again with every note, whole texts do not."""
+_phrase_terms = functools.lru_cache(maxsize=16384)(_terms)
+_phrase_key = functools.lru_cache(maxsize=16384)(_key)
 
 
 def numbers(phrase: str) -> tuple[str, ...]:

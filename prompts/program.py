@@ -111,7 +111,10 @@ def load(id: str, root: Path = ROOT) -> PromptProgram:
 
 def _demos(file: Path) -> tuple[dict[str, Any], ...]:
     demos = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines() if file.exists() else (), 1):
+    # Not `splitlines`: it also splits at U+2028 and its like, which may stand in a note's text.
+    for number, line in enumerate(file.read_text("utf-8").split("\n") if file.exists() else (), 1):
+        if not line.strip():
+            continue
         try:
             demo = json.loads(line)
         except ValueError as error:

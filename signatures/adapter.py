@@ -5,12 +5,15 @@ these would be taken apart as if we had written it, down to picture addresses th
 broken up in every value before it is rendered.
 """
 
+import json
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import dspy
 import regex
+from annotated_types import MaxLen, MinLen
+from dspy.utils.exceptions import AdapterParseError
 
 import teachers as teachers  # before DSPy is used: keeps it from asking the web for prices
 
@@ -44,12 +47,40 @@ class NoteAdapter(dspy.JSONAdapter):
             current.messages = messages
         return messages
 
+    def _prepare_response_format(self, lm: Any, lm_kwargs: dict[str, Any], signature: Any) -> None:
+        super()._prepare_response_format(lm, lm_kwargs, signature)
+        asked = lm_kwargs.get("response_format")
+        if not isinstance(asked, type):
+            return
+        # DSPy's schema leaves out the limits of the signature's own fields: a list without one need not end.
+        properties = asked.model_json_schema()["properties"]  # pyright: ignore[reportAttributeAccessIssue]
+        for name, asked_for in signature.output_fields.items():
+            for limit in asked_for.metadata:
+                if isinstance(limit, MaxLen):
+                    properties[name]["maxItems"] = limit.max_length
+                elif isinstance(limit, MinLen):
+                    properties[name]["minItems"] = limit.min_length
+
     def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
-        """Fields of an answer."""
+        """Fields of an answer.
+
+        Raises:
+            AdapterParseError: no whole JSON object. DSPy would mend a cut answer and go on with half of it.
+        """
         current = exchange.get()
         if current is not None:
             current.raw = completion
-        return super().parse(signature, completion)
+        text = completion[completion.find("{") : completion.rfind("}") + 1]
+        try:
+            json.loads(text)
+        except ValueError as error:
+            raise AdapterParseError(
+                adapter_name=type(self).__name__,
+                signature=signature,  # pyright: ignore[reportArgumentType]  # DSPy means the class
+                lm_response=completion,
+                message=f"the answer is no whole JSON object: {error}",
+            ) from None
+        return super().parse(signature, text)
 
 
 def as_data(value: Any) -> Any:

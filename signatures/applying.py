@@ -115,10 +115,11 @@ def refined(
     )
     finals: dict[str, FinalTag] = {}
     fate: dict[int, tuple[DecisionReason, str, str | None]] = {}
+    done: set[int] = set()
     for choice in sorted(answer.tags, key=lambda tag: -tag.confidence):
         number = choice.number - 1
-        if not 0 <= number < len(kept):
-            continue
+        if not 0 <= number < len(kept) or number in done:
+            continue  # a kept tag becomes one final tag: the wording that is surest
         draft = kept[number]
         formed = house_form(choice.tag or draft.tag, question.limits, casing)
         if formed.reason is not None and choice.tag != draft.tag:
@@ -136,6 +137,7 @@ def refined(
             fate.setdefault(number, ("over_limit", f"{question.limits.max_tags} tags are enough", None))
         else:
             fate.pop(number, None)
+            done.add(number)
             finals[key] = FinalTag(
                 tag=formed.tag,
                 confidence=round(min(1.0, max(0.0, choice.confidence)), 4),

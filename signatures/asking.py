@@ -14,7 +14,7 @@ class Describe(dspy.Signature):
 
     note: str = dspy.InputField(desc="the note, as JSON")
     pictures: list[dspy.Image] = dspy.InputField(desc="its pictures, in order")
-    descriptions: list[PictureDescription] = dspy.OutputField(desc="one entry a picture", max_length=8)
+    descriptions: list[PictureDescription] = dspy.OutputField(desc="one entry a picture", min_length=1, max_length=8)
 
 
 class MatchInterests(dspy.Signature):

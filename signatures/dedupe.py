@@ -5,6 +5,7 @@ teacher's opinion is one more input. Every merge carries its reason.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -109,6 +110,22 @@ def dedupe(
     )
 
 
+def meaning_matters(tags: Sequence[str]) -> list[int]:
+    """Which of the tags can say the same as another one in other words: their numbers, from 0.
+
+    “Budget hotel” and “cheap hotel” share a word, “sneakers” and “trainers” are single words; what shares nothing is
+    never near enough, and encoding it would cost as much as the note.
+    """
+    words = [word_set(tag) for tag in tags]
+    shared = Counter(word for found in words for word in found)
+    single = sum(len(found) == 1 for found in words)
+    return [
+        i
+        for i, found in enumerate(words)
+        if any(shared[word] > 1 for word in found) or (len(found) == 1 and single > 1)
+    ]
+
+
 def say_the_same(first: str, second: str, limits: TagLimits, cosine: float | None = None) -> DecisionReason | None:
     """Why two tags say the same, or None. The measure of redundancy, and what `dedupe` merges by."""
     a, b = (_Form(form_key(tag), word_set(tag), numbers(tag), normalised(tag)) for tag in (first, second))
@@ -170,4 +187,4 @@ def _with_evidence_of(kept: DraftTag, merged: DraftTag) -> DraftTag:
     )
 
 
-__all__ = ["Deduped", "dedupe", "say_the_same"]
+__all__ = ["Deduped", "dedupe", "meaning_matters", "say_the_same"]

@@ -11,17 +11,19 @@ from typing import NamedTuple
 
 import regex
 
-from notes.language import HAN, has_han
+from notes.language import HAN, has_han, simplified
 from notes.records import DecisionReason
 from notes.words import STOPWORDS, kinds, normalised, zipf
 from signatures.questions import TagLimits
 
 _SYMBOLS = regex.compile(
-    r"[\p{Extended_Pictographic}\p{Regional_Indicator}\p{So}\p{Cf}\p{Co}\p{Cn}\uFE0F\u20E3#*_`|<>{}\[\]\\^~]"
+    r"[\p{Extended_Pictographic}\p{Regional_Indicator}\p{So}\p{Cf}\p{Co}\p{Cn}\uFE0F\u20E3]"
+    r'|[#*_`|<>{}()\[\]\\^~"“”「」『』《》【】]'
 )
-_EDGES = " \t\"'“”‘’「」『』《》【】()（）.,;:!?。，、；：！？…·-–—/=+@"
-_SENTENCE = regex.compile(r"[.!?。！？；;](?:\s|$)|[。！？；，、]|[,:]\s")
-_WORD = regex.compile(r"[\p{L}\p{N}]+(?:['’.+&/-][\p{L}\p{N}]+)*[+]*")
+_EDGES = " \t'‘’.,;:!?。，、；：！？…·-–—/=@"
+_SENTENCE = regex.compile(r"[.!?。！？；;](?:\s|$)|[。！？；，、]|[,:]\s|(?<=\p{Han})[,;:!?]|[,;:!?](?=\p{Han})")
+_WORD = regex.compile(r"(?:(?!\p{Han})[\p{L}\p{N}])+(?:['’.+&/-](?:(?!\p{Han})[\p{L}\p{N}])+)*[+]*")
+"""Of Latin letters and its like: “iPhone” in “用iPhone拍照”."""
 _CALL = regex.compile(
     r"\b(?:buy|order|shop|call|act|click|subscribe|follow|like|share|download|register|sign up|swipe|dm|comment)"
     r"\s+(?:now|here|today|below|me|us|link|this|more)\b"
@@ -59,23 +61,27 @@ class Casing:
                     self._written.setdefault(word.lower(), Counter())[word] += 2
 
     def _read(self, line: str) -> None:
-        found = [(m.group(), m.start()) for m in _WORD.finditer(line) if not has_han(m.group())]
+        found = [(m.group(), m.start()) for m in _WORD.finditer(line)]
         letters = [word for word, _ in found if word[0].isalpha()]
         if not letters:
             return
-        shouted = sum(word.isupper() for word in letters) > 0.6 * len(letters) and len(letters) > 2
-        headline = sum(w[0].isupper() for w in letters if w.lower() not in STOPWORDS) > 0.6 * len(letters)
-        headline = headline and len(letters) > 3
+        chinese = has_han(line)  # where no sentence begins with a capital, every capital is meant
+        shouted = sum(word.isupper() for word in letters) > 0.6 * len(letters) and len(letters) > 2 and not chinese
+        capitals = [word.lower() for word in letters if word[0].isupper()]
+        names = [word for word in capitals if word not in STOPWORDS]
+        titled = len(names) > 0.6 * len(letters) or len(capitals) > 0.8 * len(letters)
+        headline = titled and len(letters) > 3 and not chinese
         for word, start in found:
             lower = word.lower()
             if word == lower:
                 self._plain.add(lower)
             elif word[1:] != word[1:].lower():  # MRT, iPhone, USB-C; but not CARD on a cover
-                if not shouted and not (word.isupper() and (kinds(lower) or zipf(lower) > 3.5 or len(word) > 6)):
+                loud = word.isupper() and word.isalpha() and not chinese
+                if not shouted and not (loud and (kinds(lower) or zipf(lower) > 3.5 or len(word) > 6)):
                     self._written.setdefault(lower, Counter())[word] += 2
             elif not shouted and not headline:
                 first = not line[:start].strip(" \"'“‘(-•*·") or line[:start].rstrip()[-1:] in ".!?:…。！？：|"
-                if not first or (not kinds(lower) and zipf(lower) < 5.5):
+                if not first or chinese or (not kinds(lower) and zipf(lower) < 5.5):
                     self._written.setdefault(lower, Counter())[word] += 1
 
     def of(self, word: str) -> str:
@@ -92,13 +98,13 @@ class Casing:
 
 def house_form(tag: str, limits: TagLimits, casing: Casing) -> Formed:
     """Bring a tag into house form, or say why that is impossible."""
-    text = unicodedata.normalize("NFKC", tag)
+    text = unicodedata.normalize("NFKC", tag.replace("™", " "))
     text = " ".join(_SYMBOLS.sub(" ", text).split()).strip(_EDGES)
     if not text or not any(character.isalnum() for character in text):
         return Formed(tag, "not_house_form", "no letters are left")
     if len(text) > 80 or _SENTENCE.search(text):
         return Formed(text[:80], "not_house_form", "a sentence is no tag")
-    if _CALL.search(text):
+    if _CALL.search(simplified(text)):
         return Formed(text, "call_to_action", "asks the reader to do something")
     han = len(HAN.findall(text))
     words = _WORD.findall(text)
@@ -109,12 +115,11 @@ def house_form(tag: str, limits: TagLimits, casing: Casing) -> Formed:
         text = regex.sub(r"(?<=\p{Han})\s+(?=\p{Han})", "", text)
     elif not 1 <= len(words) <= limits.max_words:
         return Formed(text, "not_house_form", f"{len(words)} words, wanted 1 to {limits.max_words}")
-    if normalised(text).isdigit() or (len(text) < 2) or all(part.isdigit() for part in words):
+    if len(text) < 2 or not any(character.isalpha() for character in text):
         return Formed(text, "not_house_form", "a number alone says nothing")
-    if normalised(text) in _GENERAL or all(word.lower() in STOPWORDS for word in words):
+    if normalised(text) in _GENERAL or (not han and all(word.lower() in STOPWORDS for word in words)):
         return Formed(text, "too_general", "fits every note")
-    formed = _WORD.sub(lambda m: m.group() if has_han(m.group()) else casing.of(m.group()), text)
-    return Formed(formed)
+    return Formed(_WORD.sub(lambda match: casing.of(match[0]), text))
 
 
 def language_fits(tag: str, lang: str) -> bool:

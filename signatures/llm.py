@@ -162,6 +162,8 @@ class _Asker:
             answer = build(prediction)
         except (dspy_errors.DSPyError, ValidationError) as error:
             reason = _reason(error)
+            if reason == "unparsed" and "{" in (raw := sent.raw or "") and not raw.rstrip().endswith(("}", "```")):
+                reason = "truncated"
             message = f"{self._lm.model}: {type(error).__name__}: {error}"[:1000]
             raise StepFailed(reason, message, request=self._request(sent), answer=sent.raw) from error
         finally:

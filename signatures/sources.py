@@ -9,28 +9,57 @@ from dataclasses import dataclass
 
 import regex
 
+from notes.language import has_han
 from notes.records import Evidence, Note, PictureRecord
 from notes.words import form_key, normalised
 
 _SENTENCE = regex.compile(r"[^.!?。！？\n]*[.!?。！？]+|[^.!?。！？\n]+|\n")
+# Notes are full of labels on jars, tags in collars and instructions on boxes: a sentence is set aside only where it
+# speaks of earlier instructions, of an answer, of this very note, or to a machine. A dot stays within the sentence.
 _TO_THE_TAGGER = regex.compile(
     r"""
-    \b(?:ignore|disregard|forget|override|bypass|skip)\b .{0,40}
-        \b(?:instruction|prompt|rule|guideline|direction|command|handbook|polic(?:y|ies)|everything)s?\b
-  | \b(?:output|return|print|emit|respond|reply|answer|produce|generate|assign|write|say|use|add|include|give|set)\b
-        .{0,40} \b(?:the|this|these|following|only|as|a|my|exact)\b .{0,20}
-        \b(?:tag|tags|label|labels|keyword|keywords|hashtag|hashtags)\b (?! \s+ (?:of|from|on|in|along|team)\b)
-  | \b(?:tag|label|classify|categori[sz]e)\b \s+ (?:this|the)\s+(?:note|post|item|text)\b
-  | \b(?:system|developer)\s+(?:prompt|message|instruction)s?\b
-  | \b(?:you\s+are\s+(?:now|no\s+longer)|new\s+instructions?\s*:|jailbreak|prompt\s+injection)\b
-  | <\|?/?(?:im_start|im_end|system|assistant|user|endoftext)\b
-  | \[/?INST\] | \[\[\s*\#\#
-  | (?:忽略|忽視|无视|無視|忘记|忘記|忘掉|不要理会|不用管|跳过|跳過|绕过|繞過)
-        .{0,16} (?:指令|指示|提示|规则|規則|要求|设定|設定|以上|之前|上面|前面)
-  | (?:输出|輸出|打上|添加|加上|生成|返回|给出|給出|写上|寫上|回答|回复)
-        .{0,12} (?:标签|標籤|标记|關鍵詞|关键词|\btags?\b)
-  | 系统提示|系統提示|系统指令|系統指令|提示词注入|你现在是|你現在是
-    """,
+    \b(?:ignore|disregard|forget|override|bypass|skip)\b (?:
+        .{0,30}\b(?:previous|prior|preceding|earlier|above|your|system|original)\b
+            .{0,20}\b(?:instruction|prompt|guideline|command)s?\b
+      | .{0,30}\b(?:previous|prior|preceding|above)\b .{0,20}\b(?:rule|direction|text|polic(?:y|ies))s?\b
+      | .{0,30}\b(?:instruction|prompt|rule|guideline)s?\s+(?:above|before\s+this|so\s+far|you)\b
+      | \s+(?:all|any)\s+(?:the\s+|of\s+the\s+)?(?:instruction|prompt)s\b (?!\s+(?:on|in|of|from|for|that)\b)
+      | \s+(?:everything|anything|all|what)\s+(?:\w+\s+){0,2}above\b (?!\s+\W?\d)
+      | \s+(?:all\s+of\s+)?the\s+above\s*(?:and|,|;|:) )
+  | \b(?:output|emit)\b .{0,40}\b(?:tag|label|keyword|hashtag)s?\b
+  | \b(?:return|respond|reply|answer|print|say|write|give|use|produce|generate|include|add)\b .{0,15}
+        \b(?:only|just|exactly)\s+(?:with\s+)?(?:(?:the|this|these|following)\s+)+(?:tag|label|keyword|hashtag)s?\b
+  | \b(?:only|just)\s+(?:return|respond|reply|answer|print|say|write|give|use)\b .{0,12}
+        \b(?:the|this|these|following)\s+(?:tag|label|keyword|hashtag)s?\b
+  | \b(?:respond|reply|answer)\s+with\s+(?:(?:only|just|the|this|these|following)\s+)+(?:tag|label)s?\b (?!\s+of\b)
+  | \b(?:return|print|write|say|use|add|give|generate|produce|include|set)\s+(?:(?:the|this|these|following)\s+)+
+        (?:tags?\s*(?:[:"“'‘«]|to\b(?!\s+(?:the|your|a|my|it)\b)|(?-i:[A-Z]{3,}\b)))
+  | \b(?:tag|label|keyword|hashtag)s?\b .{0,40}
+        \b(?:to|for|in|of)\s+(?:your\s+(?:answer|output|response)|this\s+(?:note|post))\b (?!\s*-)
+  | \b(?:give|assign|attach)\s+(?:this|the)\s+(?:note|post)\s+(?:the|a|this)\s+(?:tag|label|keyword|hashtag)\b
+  | \b(?:tag|label|classify|categori[sz]e)\s+(?:this|the)\s+(?:(?:note|post|item|text)\s+)?(?:as\b|:|["“])
+  | \bsystem\s*: .{0,40}\b(?:tag|label|keyword|hashtag|output|ignore|respond)s?\b
+  | \b(?:reveal|repeat|print|show|leak|override)\b .{0,20}\bsystem\s+(?:prompt|instruction)s?\b
+  | \byou\s+are\s+(?:now|no\s+longer)\s+(?:\w+\s+){0,4}(?:assistant|ai|bot|chatbot|language\s+model|tagger|llm|gpt)\b
+  | \bnew\s+instructions?\s*: .{0,40}\b(?:tag|label|output|ignore|respond|answer)s?\b
+  | \b(?:dear|hey|hello|attention|note\s+to|message\s+to)\s*,?\s+(?:the\s+)?(?:ai|llm|tagger|chatbot|language\s+model)\b
+  | \bas\s+an\s+(?:ai|llm)\b .{0,40}\b(?:tag|label|keyword|hashtag|output)s?\b
+  | \b(?:tagger|llm|language\s+model)\s+(?:must|should|shall|has\s+to)\b
+  | <\|(?:im_start|im_end|system|user|assistant|endoftext)\|> | </?(?:system|assistant)> | \[/?INST\] | \[\[\s*\#\#
+  | (?:忽略|忽视|忽視|无视|無視|忘记|忘記|忘掉|不要理会|不要理會|不要管|不用管|绕过|繞過|跳过|跳過)
+        (?: .{0,4}(?:以上|之前|此前|前面|上面|上述|先前|你的) .{0,6}
+              (?:指令|指示|提示词|提示詞|规则|規則|要求|设定|設定|命令|(?:内容|內容)(?=[，,。；;、\s]))
+          | .{0,2}(?:所有|一切|全部|系统|系統)的?(?:指令|指示|提示词|提示詞) )
+  | (?:只|仅|僅|直接|必须|必須|务必|務必)(?:能|要|可|需)?(?:输出|輸出|返回|给出|給出)
+        .{0,12}(?:标签|標籤|关键词|關鍵詞|\btags?\b)
+  | (?:输出|輸出|返回|给出|給出|回答)\s*(?:以下|如下|下列|这些|這些|这个|這個)?的?\s*
+        (?:标签|標籤|关键词|關鍵詞|tags?)\s*[\s：:“"「『‘']
+  | (?:给|給|为|為|把|将|將|对|對)(?:这|這|该|該|本)[篇条條个個]?(?:笔记|筆記|帖子|文章|内容|內容|贴文|貼文)
+        .{0,8}(?:标签|標籤|标记为|標記為|标为|標為|归类为|歸類為|分类为|分類為)
+  | (?:AI|模型|机器人|機器人|打标|打標)[，,：:\s]*(?:请|請|必须|必須|务必|務必) .{0,10}(?:标签|標籤)
+  | 你(?:现在|現在)(?:是(?!不是)|扮演) .{0,12}(?:助手|生成器|机器人|機器人|模型|AI|人工智能)
+  | (?:系统|系統)指令\s*[：:]
+    """.replace(".{", r"[^.!?。！？]{"),
     regex.IGNORECASE | regex.VERBOSE,
 )
 
@@ -95,7 +124,7 @@ class Sources:
         if not wanted:
             return None
         for source, text in zip(self.texts, self._normal, strict=True):
-            if wanted in text:
+            if _stands_in(text, wanted):
                 name = source.name if source.name in ("title", "ocr", "attributes") else "content"
                 return Evidence(source=name, quote=quote.strip()[:240], picture=source.picture)
         return None
@@ -106,14 +135,23 @@ class Sources:
         return bool(key) and key in self._aside_keys and not any(key in text for text in self._compact)
 
 
+def _stands_in(text: str, wanted: str) -> bool:
+    """Whether the words stand there, short ones as whole words: “art” is not in “party”, “view” is in “views”."""
+    if wanted not in text or len(wanted) > 40 or has_han(wanted[0] + wanted[-1]):
+        return wanted in text
+    return regex.search(rf"(?<![\p{{Latin}}\d]){regex.escape(wanted)}(?:e?s)?(?![\p{{Latin}}\d])", text) is not None
+
+
 def _without(text: str, aside: list[str]) -> str:
-    if not _TO_THE_TAGGER.search(text):
+    # In pictures a sentence runs over several lines: a line is set aside with the one it began in.
+    said = [match.span() for match in _TO_THE_TAGGER.finditer(text)]
+    if not said:
         return text
     kept = []
-    for sentence in _SENTENCE.findall(text):
-        if _TO_THE_TAGGER.search(sentence):
-            aside.append(sentence.strip()[:300])
-            kept.append(regex.sub(r"\S", " ", sentence))
+    for sentence in _SENTENCE.finditer(text):
+        if any(start < sentence.end() and sentence.start() < end for start, end in said) and sentence[0].strip():
+            aside.append(sentence[0].strip()[:300])
+            kept.append(regex.sub(r"\S", " ", sentence[0]))
         else:
-            kept.append(sentence)
+            kept.append(sentence[0])
     return "".join(kept)

@@ -38,6 +38,9 @@ class _JsonDisk(diskcache.Disk):
             return b""
         return bytes(value)
 
+    def remove(self, file_path: Any) -> None:
+        """Nothing: no value of ours is a file, so a row that names one would have somebody else's deleted."""
+
 
 class JsonStore:
     """JSON values by key.
@@ -79,11 +82,15 @@ class JsonStore:
         if check != _checksum(key, body):
             self._count_corrupt()
             return None
-        return json.loads(body)
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            self._count_corrupt()
+            return None
 
     def set(self, key: str, value: Any) -> None:
         """Store a value; it is on disk when this returns."""
-        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         try:
             self._cache.set(key, _checksum(key, body) + body)
         except sqlite3.DatabaseError:

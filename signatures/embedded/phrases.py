@@ -150,7 +150,7 @@ def _content(word: str, lower: str, start: int, end: int, previous: str, followi
     if can_be and not can_be & {"NOUN", "ADJ"}:
         return None
     if "VERB" in can_be:
-        commands = not previous and (lower in _COMMANDS or following in _AFTER_VERB)
+        commands = previous in ("", "then") and (lower in _COMMANDS or following in _AFTER_VERB)
         if previous in _BEFORE_VERB or commands:
             return None
     if lower.endswith("ly") and "ADV" in can_be:

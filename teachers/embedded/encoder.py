@@ -73,6 +73,7 @@ class Encoder(Embeddings):
                 self._kept.move_to_end(text)
                 return future
             future = Future()
+            future.set_running_or_notify_cancel()  # from here on nobody can cancel what others may wait for
             self._kept[text] = future
             while len(self._kept) > self._keep:
                 self._kept.popitem(last=False)
@@ -117,7 +118,7 @@ class Encoder(Embeddings):
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Unit vectors of `texts`, each of 384 numbers."""
-        return [e.vector.tolist() for e in await asyncio.gather(*(self.aencode(text) for text in texts))]
+        return (await self.aphrases(texts)).tolist()
 
     async def aembed_query(self, text: str) -> list[float]:
         """Unit vector of one text, 384 numbers."""

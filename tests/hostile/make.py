@@ -85,6 +85,12 @@ def _rows() -> Iterator[Case]:
         "infinite", '{"id": "infinite", "title": NaN, "content": "x", "created_at": 1e999, "n": -Infinity}', FINE
     )
     yield _row("content-50000", title="A long read", content="Sourdough needs time and patience. " * 1430)
+    yield _row("one-character", title="长文", content="中" * 100_000)
+    yield _row("one-word", title="长文", content="咖啡" * 50_000)
+    yield _row("all-characters", title="字典", content="".join(map(chr, range(0x4E00, 0x9FA5))))
+    yield _row("one-letter", title="Long", content="a" * 150_000)
+    yield _row("one-noun", title="Long", content="coffee " * 20_000)
+    yield _row("no-full-stop", title="Long", content="a-b's/" * 20_000)
     yield _row("emoji", title="😂🔥👩‍👩‍👧‍👦🇨🇭")
     yield _row("nul", title="Night\x00 market\x00", content="\x00 grilled squid \x00")
     yield _row("bidi", title="\u202egnp.tohs\u202c \u2066right to left\u2069", content="ze\u200bro\u200d wi\ufeffdth")
@@ -275,7 +281,7 @@ def _lying_gif(side: int) -> bytes:
 
 def _broken_files(folder: Path) -> None:
     """Files beside the notes that cannot be read, or not to their end."""
-    lines = b"".join(b'{"id": "%d", "title": "Note %x"}\n' % (i, i * 2_654_435_761) for i in range(20_000))
+    lines = b"".join(b'{"id": "%d", "title": "Note %x"}\n' % (i, i * 2_654_435_761) for i in range(400))
     whole = gzip.compress(lines, mtime=0)
     (folder / "broken.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     with gzip.open(folder / "bomb.jsonl.gz", "wb") as file:

