@@ -50,6 +50,10 @@ class HandbookIndex:
         self.handbook = handbook
         self.encoder = encoder
         self.interests: tuple[Interest, ...] = tuple(handbook.interests.values())
+        self.vocabulary: dict[str, list[tuple[str, tuple[str, ...]]]] = {
+            interest.id: [(tag, terms(tag)) for tag in interest.tags] for interest in self.interests
+        }
+        """Tags of each interest, with the words they are compared by."""
         self._number = {interest.id: number for number, interest in enumerate(self.interests)}
         self._categories = np.array([interest.category.casefold() for interest in self.interests], dtype=object)
         self._support = np.array([sum(i.tags.values()) for i in self.interests], dtype=np.float32)

@@ -42,11 +42,11 @@ def language_of(text: str, *, sample: int = 4000) -> str:
     A fifth of Han letters makes a text Chinese: Chinese notes are full of English brand names.
     """
     text = text[:sample]
+    if text.isascii():
+        return "en" if any(map(str.isalpha, text)) else "und"
     letters = len(_LETTER.findall(text))
     if not letters:
         return "und"
-    if text.isascii():
-        return "en"
     for code, script in _SCRIPTS:
         share = len(script.findall(text)) / letters
         if share >= (0.05 if code in ("ja", "ko") else 0.2):

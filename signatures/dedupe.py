@@ -5,7 +5,6 @@ teacher's opinion is one more input. Every merge carries its reason.
 """
 
 import itertools
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -113,17 +112,18 @@ def dedupe(
 def meaning_matters(tags: Sequence[str]) -> list[int]:
     """Which of the tags can say the same as another one in other words: their numbers, from 0.
 
-    “Budget hotel” and “cheap hotel” share a word, “sneakers” and “trainers” are single words; what shares nothing is
-    never near enough, and encoding it would cost as much as the note.
+    “Budget hotel” and “cheap hotel” share half of their words, “sneakers” and “trainers” are single words; what shares
+    less is never near enough, one inside the other is finer, and encoding them all would cost as much as the note.
     """
     words = [word_set(tag) for tag in tags]
-    shared = Counter(word for found in words for word in found)
-    single = sum(len(found) == 1 for found in words)
-    return [
-        i
-        for i, found in enumerate(words)
-        if any(shared[word] > 1 for word in found) or (len(found) == 1 and single > 1)
-    ]
+    found: set[int] = set()
+    for i, j in itertools.combinations(range(len(tags)), 2):
+        a, b = words[i], words[j]
+        shared = len(a & b)
+        size = min(len(a), len(b))
+        if shared < size and (2 * shared >= size or (len(a) == len(b) == 1)):
+            found.update((i, j))
+    return sorted(found)
 
 
 def say_the_same(first: str, second: str, limits: TagLimits, cosine: float | None = None) -> DecisionReason | None:

@@ -63,6 +63,9 @@ _TO_THE_TAGGER = regex.compile(
     regex.IGNORECASE | regex.VERBOSE,
 )
 
+_WORDLY = regex.compile(r"[\p{Latin}\d]").match
+_PLURAL_END = regex.compile(r"(?:e?s)?(?![\p{Latin}\d])")
+
 Name = str
 """`title`, `content`, `ocr`, `attributes`, `hashtags`."""
 
@@ -137,9 +140,15 @@ class Sources:
 
 def _stands_in(text: str, wanted: str) -> bool:
     """Whether the words stand there, short ones as whole words: “art” is not in “party”, “view” is in “views”."""
-    if wanted not in text or len(wanted) > 40 or has_han(wanted[0] + wanted[-1]):
-        return wanted in text
-    return regex.search(rf"(?<![\p{{Latin}}\d]){regex.escape(wanted)}(?:e?s)?(?![\p{{Latin}}\d])", text) is not None
+    start = text.find(wanted)
+    if start < 0 or len(wanted) > 40 or has_han(wanted[0] + wanted[-1]):
+        return start >= 0
+    while start >= 0:
+        rest = text[start + len(wanted) : start + len(wanted) + 3]
+        if not _WORDLY(text[start - 1 : start]) and _PLURAL_END.match(rest):
+            return True
+        start = text.find(wanted, start + 1)
+    return False
 
 
 def _without(text: str, aside: list[str]) -> str:

@@ -210,6 +210,8 @@ def fails_softly(
     """`step` as a node: with its context, and with a failed answer turned into a `failure`."""
 
     async def node(state: TaggingState, *, runtime: Runtime[TaggingOptions]) -> Update:
+        if "failure" in state:
+            return {}
         given = runtime.context
         if isinstance(given, TaggingContext):
             context = given

@@ -1,6 +1,5 @@
 """Phrases of a note that could be tags: runs of content words in English, of noun-like words in Chinese."""
 
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -218,11 +217,12 @@ def _chinese(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
 
 
 def _chinese_spans(run: list[tuple[str, str, int, int]]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    for first, last in itertools.combinations_with_replacement(range(len(run)), 2):
+    spans = ((first, last) for first in range(len(run)) for last in range(first, min(first + 3, len(run))))
+    for first, last in spans:
         part = run[first : last + 1]
         length = part[-1][3] - part[0][2]
         head, flag = part[-1][0], part[-1][1]
-        if len(part) > 3 or not 2 <= length <= 10 or not flag.startswith(_ZH_HEAD):
+        if not 2 <= length <= 10 or not flag.startswith(_ZH_HEAD):
             continue
         if len(part) == 1 and (len(head) < 2 or (flag.startswith("eng") and len(head) < 3)):
             continue

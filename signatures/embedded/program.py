@@ -19,7 +19,6 @@ import regex
 from numpy.typing import NDArray
 
 from handbook.index import HandbookIndex
-from handbook.records import Interest
 from notes.language import has_han, language_of
 from notes.words import numbers, terms, zipf
 from signatures.answers import (
@@ -96,7 +95,7 @@ class _Embedded:
         matches = []
         for number, row in enumerate(self._index.numbers([i.id for i in question.interests]), 1):
             interest = question.interests[number - 1]
-            said = _vocabulary_in(interest, present, question.sources)
+            said = _present(self._index.vocabulary[interest.id], present, question.sources)
             same = question.category is not None and question.category.id == interest.category
             near = max(float(signals.meaning[row]), float(signals.evidence[row]))
             words = float(signals.words[row])
@@ -316,12 +315,13 @@ def _interest_terms(question: Question) -> Callable[[str], int]:
     return find
 
 
-def _vocabulary_in(interest: Interest, present: frozenset[str], sources: Sources) -> list[tuple[str, TextSource]]:
-    """Tags of the interest whose words all stand in the note, with where the first of them does."""
+def _present(
+    vocabulary: Sequence[tuple[str, tuple[str, ...]]], present: frozenset[str], sources: Sources
+) -> list[tuple[str, TextSource]]:
+    """Tags of a vocabulary whose words all stand in the note, with where the first of them does."""
     found: list[tuple[str, TextSource]] = []
-    for tag in interest.tags:
-        parts = terms(tag)
-        if parts and all(part in present for part in parts):
+    for tag, parts in vocabulary:
+        if parts and present.issuperset(parts):
             evidence = sources.find(tag) or sources.find(_words_of(tag, sources))
             if evidence is not None:
                 source: TextSource = "picture_text" if evidence.source == "ocr" else "content"

