@@ -26,7 +26,7 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.base
 
 demo: $(VENV)/.base  ## set up, tag the example notes with the embedded teacher, show the tags
-	$(BIN)/tagllm tag examples/notes.jsonl --handbook examples/handbook --out build/demo
+	$(BIN)/tagllm tag examples/notes.jsonl --handbook examples/handbook --explain 1 --out build/demo
 
 test: $(VENV)/.dev  ## set up and run every test, real vLLM included
 	$(BIN)/python -m pytest

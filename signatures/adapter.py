@@ -67,6 +67,8 @@ class NoteAdapter(dspy.JSONAdapter):
         Raises:
             AdapterParseError: no whole JSON object. DSPy would mend a cut answer and go on with half of it.
         """
+        # Half a surrogate pair is no text: it could not be written down.
+        completion = completion.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         current = exchange.get()
         if current is not None:
             current.raw = completion
