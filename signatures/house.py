@@ -79,7 +79,7 @@ class Casing:
                 loud = word.isupper() and word.isalpha() and not chinese
                 if not shouted and not (loud and (kinds(lower) or zipf(lower) > 3.5 or len(word) > 6)):
                     self._written.setdefault(lower, Counter())[word] += 2
-            elif not shouted and not headline:
+            elif not shouted and (not headline or (not kinds(lower) and zipf(lower) < 3.2)):
                 first = not line[:start].strip(" \"'“‘(-•*·") or line[:start].rstrip()[-1:] in ".!?:…。！？：|"
                 if not first or chinese or (not kinds(lower) and zipf(lower) < 5.5):
                     self._written.setdefault(lower, Counter())[word] += 1
