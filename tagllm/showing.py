@@ -31,7 +31,7 @@ def printable(text: str, most: int = 300) -> str:
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
-class outcome_table:
+class OutcomeTable:
     """A table of outcomes that holds at most `MAX_ROWS` rows."""
 
     def __init__(self) -> None:

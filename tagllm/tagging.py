@@ -16,7 +16,7 @@ from notes.records import Failure, Note, Reject, Trace
 from notes.writing import JsonlWriter
 from signatures.questions import TagLimits
 from tagllm.setup import Setup, embedded_setup
-from tagllm.showing import console, explained, outcome_table, printable
+from tagllm.showing import OutcomeTable, console, explained, printable
 
 
 @dataclass
@@ -99,7 +99,7 @@ async def _run(
     shown = console()
     titles: dict[str, str] = {}
     seen: set[str] = set()
-    table = None if as_json else outcome_table()
+    table = None if as_json else OutcomeTable()
 
     def titled() -> Iterator[Note | Reject]:
         for row in rows:
@@ -107,7 +107,7 @@ async def _run(
                 titles[row.id] = row.title or row.content
             yield row
 
-    with _writers(out) as writers, _progress(messages, limit or (len(ids) or None)) as progress:
+    with _Writers(out) as writers, _progress(messages, limit or (len(ids) or None)) as progress:
         task = progress.tasks[0].id
         graph = build_tagging(fused=fused)
         async for outcome in tag_notes(graph, titled(), setup.context, concurrency=concurrency):
@@ -160,7 +160,7 @@ def as_outcome(outcome: Trace | Failure) -> dict[str, object]:
     return {"id": outcome.note_id, "tags": tags, "trace": outcome.model_dump(mode="json")}
 
 
-class _writers:
+class _Writers:
     """Traces, failures and rejects as files in a folder; nothing without one."""
 
     def __init__(self, folder: Path | None) -> None:
@@ -174,7 +174,7 @@ class _writers:
     def files(self) -> list[Path]:
         return [writer.path for writer in self._writers.values() if writer.count]
 
-    def __enter__(self) -> "_writers":
+    def __enter__(self) -> "_Writers":
         return self
 
     def __exit__(self, *error: object) -> None:

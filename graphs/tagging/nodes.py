@@ -179,15 +179,11 @@ async def ask_at_once(state: TaggingState, context: TaggingContext) -> Update:
     seen = _described(question, Description(pictures=fused.pictures))
     question = _question({**state, **seen}, context)  # pyright: ignore[reportArgumentType]
     matches = matched(question, Matches(matches=fused.matches))
-    # In one answer, drafts number the interests of the page, not the matched ones.
-    order = {interest.id: number for number, interest in enumerate(question.interests, 1)}
-    renumbered = {order[match.id]: number for number, match in enumerate(matches, 1)}
-    if answered.program != "embedded":
-        fused = fused.model_copy(
-            update={
-                "tags": [tag.model_copy(update={"interest": renumbered.get(tag.interest, 0)}) for tag in fused.tags]
-            }
-        )
+    # In one answer, drafts number the interests of the page; in a step of their own, the matched ones.
+    page = {interest.id: number for number, interest in enumerate(question.interests, 1)}
+    renumbered = {page[match.id]: number for number, match in enumerate(matches, 1)}
+    tags = [tag.model_copy(update={"interest": renumbered.get(tag.interest, 0)}) for tag in fused.tags]
+    fused = fused.model_copy(update={"tags": tags})
     question = _question({**state, **seen, "matched": matches}, context)  # pyright: ignore[reportArgumentType]
     whole = _step("describe", answered, started, context)
     part = {"program": "part of fused", "prompt": answered.prompt}
