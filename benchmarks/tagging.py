@@ -11,6 +11,7 @@ import asyncio
 import gc
 import itertools
 import json
+import os
 import random
 import re
 import time
@@ -85,6 +86,7 @@ def main() -> None:
     context = TaggingContext(program=embedded_program(encoder, Perceiver(), index), handbook=index, encoder=encoder)
     graph = build_tagging()
     bare = bare_encoder()
+    torch.set_num_threads(os.cpu_count() or 1)  # the bare encoder has all cores; our own threads have set their share
     source = texts()
     process = psutil.Process()
     asyncio.run(tag(graph, context, list(itertools.islice(source, 64))))

@@ -200,6 +200,7 @@ class _Model:
         from transformers.utils import logging
 
         self._torch = torch
+        self._threads: int = torch.get_num_threads()
         self._dtype = torch.bfloat16 if _fast_bfloat16(torch) else torch.float32
         logging.disable_progress_bar()
         holder = SentenceTransformer(
@@ -212,10 +213,9 @@ class _Model:
 
     def share_cores(self, workers: int) -> None:
         """Give the calling thread its share of the cores; every other thread of the process keeps its own number."""
-        before = self._torch.get_num_threads()
         self._torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
         # torch keeps the number per thread, and the latest one as the start of threads to come: put that one back.
-        restore = threading.Thread(target=self._torch.set_num_threads, args=(before,))
+        restore = threading.Thread(target=self._torch.set_num_threads, args=(self._threads,))
         restore.start()
         restore.join()
 
