@@ -226,7 +226,7 @@ def test_survivor_has_the_evidence_of_both_the_better_score_and_an_interest() ->
         (("budget hotel", "cheap hotels", "night view"), [0, 1]),
         (("sneakers", "night view", "trainers"), [0, 2]),
         (("sneakers", "night view", "city walk"), []),
-        (("维港夜景", "夜景机位", "satay"), [0, 1]),
+        (("维港夜景机位", "夜景机位推荐", "satay"), [0, 1]),
     ],
 )
 def test_only_tags_that_can_say_the_same_are_compared_by_meaning(tags: tuple[str, ...], wanted: list[int]) -> None:
