@@ -243,7 +243,8 @@ class _Model:
         for row, encoding in enumerate(encodings):
             last = len(encoding.ids) - 1  # [CLS] first, [SEP] last
             offsets = np.array(encoding.offsets[1:last], dtype=np.int32).reshape(-1, 2)
-            found.append(Encoded(vectors[row], tokens[row, 1:last].copy(), offsets))
+            # Copies: a view would keep the whole batch.
+            found.append(Encoded(vectors[row].copy(), tokens[row, 1:last].copy(), offsets))
         return found
 
 
