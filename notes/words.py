@@ -9,6 +9,7 @@ import unicodedata
 from typing import Any
 
 import regex
+from rapidfuzz import fuzz, process
 
 from notes.language import HAN, chinese_words, has_han, simplified
 
@@ -85,6 +86,25 @@ def zipf(word: str, lang: str = "en") -> float:
     """Zipf frequency of a normalised word: 7 is "the", 3 is rare, 0 is unknown; per 10^9 words, base 10."""
     frequency = _frequencies(lang).get(word, 0.0)
     return max(0.0, math.log10(frequency) + 9) if frequency else 0.0
+
+
+@functools.lru_cache(maxsize=16384)
+def is_misread(word: str) -> bool:
+    """Whether a lower-case English word looks like a common one with a letter gone wrong, as picture readers write it.
+
+    “socurity”, “histtory”; not “halden”: nothing common is that near, so it may be a name.
+    """
+    if len(word) < 6 or not (word.isascii() and word.isalpha()) or kinds(word) or zipf(word) >= 2:
+        return False
+    near = _common(word[0])
+    return process.extractOne(word, near, scorer=fuzz.ratio, score_cutoff=82) is not None
+
+
+@functools.cache
+def _common(initial: str) -> list[str]:
+    """Common English words with this first letter."""
+    found = (word for word in _frequencies("en") if word[:1] == initial and len(word) >= 5)
+    return [word for word in found if zipf(word) >= 4]
 
 
 def load_dictionaries() -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from handbook.index import HandbookIndex
 from notes.language import has_han, language_of
-from notes.words import numbers, terms, zipf
+from notes.words import is_misread, numbers, terms, zipf
 from signatures.answers import (
     Description,
     Draft,
@@ -160,7 +160,8 @@ class _Embedded:
         found = [
             p
             for p in phrases(question.sources.texts, question.lang)
-            if language_fits(p.text, question.lang) or (question.lang == "zh" and _is_name(p.text))
+            if (language_fits(p.text, question.lang) or (question.lang == "zh" and _is_name(p.text)))
+            and not (p.source == "ocr" and any(is_misread(word) for word in p.words))
         ]
         if not found:
             return []

@@ -8,6 +8,7 @@ from notes.words import (
     STOPWORDS,
     base_form,
     form_key,
+    is_misread,
     kinds,
     normalised,
     numbers,
@@ -164,3 +165,23 @@ def test_no_text_raises(text: str) -> None:
     assert len(terms(text)) <= 2 * len(unicodedata.normalize("NFKC", text))
     assert word_set(text) >= set(terms(text))
     assert isinstance(numbers(text), tuple)
+
+
+@pytest.mark.parametrize(
+    ("word", "misread"),
+    [
+        ("socurity", True),
+        ("histtory", True),
+        ("offcial", True),
+        ("govemment", True),
+        ("reloases", True),
+        ("security", False),
+        ("halden", False),  # a name: nothing common is that near
+        ("dermalie", False),
+        ("kampong", False),
+        ("nas", False),
+        ("夜景机位", False),
+    ],
+)
+def test_a_slip_of_the_picture_reader_is_known_from_a_name(word: str, misread: bool) -> None:
+    assert is_misread(word) is misread
