@@ -107,8 +107,9 @@ def main() -> None:
         if done >= 1000 and not early:
             early = _resident(process)
     while done < options.notes:
-        tagged += asyncio.run(tag(graph, context, list(itertools.islice(source, min(BLOCK, options.notes - done)))))
-        done += BLOCK
+        block = list(itertools.islice(source, min(BLOCK, options.notes - done)))
+        tagged += asyncio.run(tag(graph, context, block))
+        done += len(block)
     late = _resident(process)
     result = {
         "bare_documents_per_s": round(ROUNDS * BLOCK / bare_seconds, 1),
