@@ -56,6 +56,7 @@ def llm_program(
         model=lm.model,
         model_revision=revision,
         prompts=words,
+        fused_prompts=fused_words,
         describe=asker.describe,
         match=asker.match,
         draft=asker.draft,

@@ -101,6 +101,9 @@ class Program:
     model: str
     model_revision: str = ""
     prompts: str = ""
+    """Version of the words that ask step by step."""
+    fused_prompts: str = ""
+    """Version of the words that ask at once."""
     describe: Callable[[Question], Awaitable[Answered[Description]]]
     match: Callable[[Question], Awaitable[Answered[Matches]]]
     draft: Callable[[Question], Awaitable[Answered[Drafts]]]

@@ -162,7 +162,7 @@ async def refine_tags(state: TaggingState, context: TaggingContext) -> Update:
         teacher=program.teacher,
         model=program.model,
         model_revision=program.model_revision,
-        prompts=program.prompts,
+        prompts=program.prompts if fused is None else program.fused_prompts,
         handbook_digest=context.handbook.handbook.digest if context.handbook is not None else "",
         code_version=code_version(),
     )

@@ -233,7 +233,7 @@ def test_a_language_model_is_asked_five_times_or_once_and_the_traces_look_the_sa
         assert trace.pictures[0].shows == "a skyline (night)"
         assert [m.id for m in trace.matched] == [trace.retrieved[0].id]
         assert tuple(step.name for step in trace.steps) == STEPS
-        assert trace.prompts
+    assert (steps.prompts, fused.prompts) == ("tagging/v1", "tagging_fused/v1")
     assert sum(step.request is not None for step in steps.steps[1:]) == 5
     assert sum(step.request is not None for step in fused.steps[1:]) == 1
     assert sum(step.prompt_tokens for step in fused.steps) < sum(step.prompt_tokens for step in steps.steps)
