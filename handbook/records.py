@@ -7,11 +7,29 @@ from pydantic import Field, NonNegativeInt
 from notes.records import Record, digest_of
 
 
+class Support(Record):
+    """What behaviour stands behind an interest; counted by the miner, never by hand."""
+
+    users: NonNegativeInt = 0
+    """Distinct users who acted on its notes, or authors who wrote its tags."""
+    notes: NonNegativeInt = 0
+    """Notes that carry one of its phrases."""
+    lift: float = 0.0
+    """How much more its phrases belong to its category than to the others: log-odds with a prior, in standard errors."""
+    engagement: float = Field(default=0.0, ge=0, le=1)
+    """Share of the users' acts on its notes that go beyond a click."""
+    freshness: float = Field(default=0.0, ge=0, le=1)
+    """Share of its weight that time has left: 1 is today."""
+
+
+_ID = r"^[\p{Ll}\p{Lo}\p{N}][\p{Ll}\p{Lo}\p{N}_-]*(\.[\p{Ll}\p{Lo}\p{N}][\p{Ll}\p{Lo}\p{N}_-]*)+$"
+
+
 class Interest(Record):
     """Something users of a category come for."""
 
-    id: str = Field(min_length=3, max_length=120, pattern=r"^[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)+$")
-    """Category, a dot, a slug: `travel.city-night-views`."""
+    id: str = Field(min_length=3, max_length=120, pattern=_ID)
+    """Category, a dot, a slug: `travel.city-night-views`, `美食.家常菜`."""
     name: str = Field(min_length=1, max_length=120)
     description: str = Field(default="", max_length=600)
     """One line: what these users want."""
@@ -25,6 +43,18 @@ class Interest(Record):
     """Sentences people wrote or searched for."""
     neighbours: tuple[str, ...] = ()
     """Ids of related interests."""
+    notes: tuple[str, ...] = ()
+    """Ids of evidence notes, best first."""
+    support: Support | None = None
+    """None: written by hand."""
+    pinned: bool = False
+    """Whether updates leave it alone, whatever behaviour says."""
+    retired: bool = False
+    """No longer supported: kept to be read, not retrieved."""
+    words: str = ""
+    """Who wrote name, description and guidance: `evidence`, or prompt version and model; empty: a person."""
+    mined: str = ""
+    """Digest of the entry as the miner wrote it; where it no longer fits, a person has edited the entry."""
     category: str = ""
     """Id of the category it stands in."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import regex
 
 from notes.language import has_han
+from notes.phrases import Name, Source
 from notes.records import Evidence, Note, PictureRecord
 from notes.words import form_key, normalised
 
@@ -65,21 +66,6 @@ _TO_THE_TAGGER = regex.compile(
 
 _WORDLY = regex.compile(r"[\p{Latin}\d]").match
 _PLURAL_END = regex.compile(r"(?:e?s)?(?![\p{Latin}\d])")
-
-Name = str
-"""`title`, `content`, `ocr`, `attributes`, `hashtags`."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """One text of the note."""
-
-    name: Name
-    text: str
-    """Sentences set aside are blanked out; offsets stay those of the original."""
-    picture: int | None = None
-    """1-based, for the text of a picture."""
-
 
 @dataclass(frozen=True)
 class Sources:

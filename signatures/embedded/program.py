@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from handbook.index import HandbookIndex
 from notes.language import has_han, language_of
+from notes.phrases import Phrase, phrases
 from notes.words import is_misread, numbers, terms, zipf
 from signatures.answers import (
     Description,
@@ -35,7 +36,6 @@ from signatures.answers import (
     TextSource,
 )
 from signatures.applying import described, drafted, matched
-from signatures.embedded.phrases import Phrase, phrases
 from signatures.house import language_fits
 from signatures.questions import Answered, Program, Question
 from signatures.sources import Sources

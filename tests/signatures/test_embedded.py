@@ -11,13 +11,13 @@ import pytest
 from handbook import Handbook, HandbookIndex
 from notes.pictures import Picture, PictureStore
 from notes.reading import read_notes
+from notes.phrases import Phrase, Source, phrases
 from notes.records import DraftTag, MatchedInterest, Note, PictureRefusal
 from notes.words import numbers
 from signatures.applying import described, drafted, matched, refined
 from signatures.embedded import embedded_program
-from signatures.embedded.phrases import Phrase, phrases
 from signatures.questions import Program, Question, TagLimits
-from signatures.sources import Source, Sources
+from signatures.sources import Sources
 from teachers.embedded import Encoder, Perceiver
 
 T = TypeVar("T")

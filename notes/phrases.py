@@ -8,7 +8,6 @@ import regex
 
 from notes.language import chinese_words, has_han, simplified
 from notes.words import STOPWORDS, base_form, form_key, kinds, zipf
-from signatures.sources import Source
 
 MAX_CHARS = 4000
 """Of each text; the start of a note says what it is about."""
@@ -44,6 +43,21 @@ _EMPTY_HEADS = frozenset(
     result problem fact sense hand moment look change thanks number amount top bottom middle front type form level area
     example version list set use need work line word name minute hour second""".split()
 )
+
+
+Name = str
+"""`title`, `content`, `ocr`, `attributes`, `hashtags`."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One text of the note."""
+
+    name: Name
+    text: str
+    """Sentences set aside are blanked out; offsets stay those of the original."""
+    picture: int | None = None
+    """1-based, for the text of a picture."""
 
 
 @dataclass

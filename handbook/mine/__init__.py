@@ -1,0 +1,1 @@
+"""Mining: from notes and what people did with them to interests."""
