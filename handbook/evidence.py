@@ -1,4 +1,4 @@
-"""The notes a handbook rests on, as a Parquet file beside it: what the index compares with and the matcher learns from."""
+"""The notes a handbook rests on, in a Parquet file: what notes are compared with, and the matcher learns from."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

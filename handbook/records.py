@@ -15,7 +15,7 @@ class Support(Record):
     notes: NonNegativeInt = 0
     """Notes that carry one of its phrases."""
     lift: float = 0.0
-    """How much more its phrases belong to its category than to the others: log-odds with a prior, in standard errors."""
+    """How much more its phrases belong here than to other categories: log-odds with a prior, in standard errors."""
     engagement: float = Field(default=0.0, ge=0, le=1)
     """Share of the users' acts on its notes that go beyond a click."""
     freshness: float = Field(default=0.0, ge=0, le=1)
