@@ -1,27 +1,31 @@
-"""Looking interests up: the category first, then meaning and words."""
+"""Looking interests up: the category first, then meaning and words; pages that stay the same for a category."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
+from handbook.arrays import Arrays, Vectors
+from handbook.page import page_of, within
 from handbook.records import Handbook, Interest
 from notes.language import language_of
 from notes.records import RetrievedInterest
 from notes.words import terms
 
-Vectors = NDArray[np.float32]
+if TYPE_CHECKING:
+    from handbook.matching import Matcher, NoteText
 
 CATEGORY_BONUS = 0.15
 MEANING_WEIGHT, EVIDENCE_WEIGHT, WORDS_WEIGHT = 0.45, 0.25, 0.5
+_LOOKED_AT = 160
+"""Interests whose evidence sentences are compared: those that meaning, words and category put first."""
 
 
 class Signals(NamedTuple):
-    """How near a text is to each of `n` interests; every array has shape (n,)."""
+    """How near a text is to some interests; every array has shape (number of interests,)."""
 
     meaning: Vectors
     """Cosine of the text and the interest's own words."""
@@ -33,60 +37,66 @@ class Signals(NamedTuple):
     @property
     def score(self) -> Vectors:
         """The signals as one number."""
-        weights = np.array([MEANING_WEIGHT, EVIDENCE_WEIGHT, WORDS_WEIGHT], dtype=np.float32)
-        return weights @ np.stack([self.meaning, self.evidence, self.words])
+        return MEANING_WEIGHT * self.meaning + EVIDENCE_WEIGHT * self.evidence + WORDS_WEIGHT * self.words
 
 
 class HandbookIndex:
-    """A handbook that can be searched.
+    """A handbook that can be searched. `handbook.folder.open_index` opens one from disk.
 
     Args:
-        handbook: What is searched.
+        handbook: What is searched; retired interests are not.
         encoder: Vectors of unit length for texts; searching by meaning needs the same one that built the index.
             Its model may know English only: a Chinese text is compared by its words.
+        arrays: What was made of it before; None: made now.
+        matcher: What was learned on its evidence notes; None: nothing was.
     """
 
-    def __init__(self, handbook: Handbook, encoder: Embeddings) -> None:
+    def __init__(
+        self,
+        handbook: Handbook,
+        encoder: Embeddings,
+        *,
+        arrays: Arrays | None = None,
+        matcher: "Matcher | None" = None,
+    ) -> None:
         self.handbook = handbook
         self.encoder = encoder
-        self.interests: tuple[Interest, ...] = tuple(handbook.interests.values())
-        self.vocabulary: dict[str, list[tuple[str, tuple[str, ...]]]] = {
-            interest.id: [(tag, terms(tag)) for tag in interest.tags] for interest in self.interests
-        }
-        """Tags of each interest, with the words they are compared by."""
+        self.matcher = matcher
+        self.interests: tuple[Interest, ...] = handbook.active
+        self._arrays = arrays if arrays is not None else Arrays.make(self.interests, encoder)
+        if len(self._arrays.meaning) != len(self.interests):
+            raise ValueError(f"{len(self.interests)} interests, but vectors of {len(self._arrays.meaning)}")
         self._number = {interest.id: number for number, interest in enumerate(self.interests)}
-        self._categories = np.array([interest.category.casefold() for interest in self.interests], dtype=object)
+        by_category: dict[str, list[int]] = {}
+        for number, interest in enumerate(self.interests):
+            by_category.setdefault(interest.category.casefold(), []).append(number)
+        self._of_category = {name: np.array(rows, dtype=np.intp) for name, rows in by_category.items()}
         self._support = np.array([sum(i.tags.values()) for i in self.interests], dtype=np.float32)
-        evidence = [(n, text) for n, interest in enumerate(self.interests) for text in interest.evidence]
-        texts = [f"{i.name}. {i.description} {', '.join(i.tags)}" for i in self.interests]
-        vectors = _matrix(encoder.embed_documents(texts + [text for _, text in evidence]))
-        self._meaning = vectors[: len(texts)]
-        self._evidence = vectors[len(texts) :]
-        self._evidence_of = np.array([n for n, _ in evidence], dtype=np.intp)
-        self._postings = _postings(
-            [f"{text} {' '.join(i.evidence)}" for text, i in zip(texts, self.interests, strict=True)]
-        )
+        self._pages: dict[tuple[str, int], tuple[Interest, ...]] = {}
+        self._vocabulary: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
 
-    def signals(self, text: str, vector: Vectors | None) -> Signals:
-        """How near `text` is to every interest; `vector` is its embedding, shape (d,), None to go by words alone."""
-        n = len(self.interests)
-        meaning, evidence, words = (np.zeros(n, dtype=np.float32) for _ in range(3))
-        if vector is not None and n:
-            meaning = self._meaning @ vector
-            if len(self._evidence):
-                np.maximum.at(evidence, self._evidence_of, self._evidence @ vector)
-        counts = Counter(terms(text))
-        norm = 0.0
-        for term, count in counts.items():
-            weight = 1 + math.log(count)
-            posting = self._postings.get(term)
-            if posting is not None:
-                words[posting[0]] += weight * posting[1]
-                norm += weight * weight
-        if norm:
-            # Words the handbook does not know say nothing about nearness, but a long text should not win by length.
-            words /= math.sqrt(norm) * math.log2(2 + len(counts) / 16)
-        return Signals(meaning, evidence, words)
+    def vocabulary(self, id: str) -> list[tuple[str, tuple[str, ...]]]:
+        """Tags of an interest, with the words they are compared by."""
+        found = self._vocabulary.get(id)
+        if found is None:
+            found = [(tag, terms(tag)) for tag in self.handbook.interests[id].tags]
+            self._vocabulary[id] = found
+        return found
+
+    def signals(self, text: str, vector: Vectors | None, rows: NDArray[np.intp] | None = None) -> Signals:
+        """How near `text` is to the interests `rows`, or to all.
+
+        Args:
+            text: What is compared by its words.
+            vector: Its embedding, shape (d,); None to go by words alone.
+            rows: Numbers of interests, as `numbers` gives them.
+        """
+        rows = np.arange(len(self.interests)) if rows is None else rows
+        words = self._arrays.word_scores(Counter(terms(text)))[rows]
+        if vector is None or not len(rows):
+            return Signals(np.zeros(len(rows), dtype=np.float32), np.zeros(len(rows), dtype=np.float32), words)
+        meaning = self._arrays.meaning[rows] @ vector
+        return Signals(meaning, self._arrays.nearest_sentence(rows, vector), words)
 
     async def search(self, text: str, *, category: str = "", k: int = 24) -> list[RetrievedInterest]:
         """The `k` interests that could matter most, best first.
@@ -94,43 +104,111 @@ class HandbookIndex:
         Interests of the note's category come with a bonus; a category the handbook does not know is no category.
         Without a text the best supported interests come, those of the category first.
         """
-        if not self.interests or k <= 0:
-            return []
         vector = None
-        if text.strip() and language_of(text) == "en":
+        if text.strip() and language_of(text) == "en" and self.interests:
             vector = np.asarray(await self.encoder.aembed_query(text), dtype=np.float32)
-        score = self.signals(text, vector).score
-        if not text.strip():
-            score = 0.5 * CATEGORY_BONUS * self._support / max(1.0, float(self._support.max()))
+        return self.nearest(text, vector, category=category, k=k)
+
+    async def retrieve(self, note: "NoteText", *, k: int = 24, tokens: int | None = None) -> list[RetrievedInterest]:
+        """The interests a note is asked about.
+
+        Where a matcher was learned, interests of the tags it finds likely come first, then what `search` finds.
+
+        Args:
+            note: The note's texts.
+            k: Interests, page not counted.
+            tokens: Budget for all interests in words. The category's page, at most half of it, then comes before
+                anything else, the same for every note of the category; the rest is cut where the budget ends.
+                None: no page, and no limit but `k`.
+        """
+        text = note.text
+        vector = None
+        if text.strip() and language_of(text) == "en" and self.interests:
+            vector = np.asarray(await self.encoder.aembed_query(text), dtype=np.float32)
+        likely: dict[str, float] = {}
+        if self.matcher is not None:
+            for tag in self.matcher.rank(note, vector):
+                if tag.interest:
+                    likely[tag.interest] = max(likely.get(tag.interest, 0.0), tag.probability)
+        page = [interest.id for interest in self.page(note.category, tokens // 2)] if tokens is not None else []
+        ahead = [*page, *(id for id in likely if id not in page)][: len(page) + k]
+        found = self.nearest(text, vector, category=note.category, k=len(page) + k - len(ahead), first=ahead)
+        if tokens is not None:
+            found = found[: within([self.handbook.interests[entry.id] for entry in found], tokens)]
+        return [entry.model_copy(update={"probability": likely.get(entry.id, 0.0)}) for entry in found]
+
+    def nearest(
+        self, text: str, vector: Vectors | None, *, category: str = "", k: int = 24, first: Sequence[str] = ()
+    ) -> list[RetrievedInterest]:
+        """What `search` finds, where the text's embedding is at hand.
+
+        Args:
+            text: What is looked up.
+            vector: Its embedding, shape (d,); None: by words alone.
+            category: Of the note.
+            k: Interests found by nearness.
+            first: Ids of interests that come before all others, in this order, and do not count for `k`.
+        """
+        if not self.interests:
+            return []
+        score = self._first_look(text, vector)
         known = self.handbook.category(category)
         if known is not None:
-            score = score + CATEGORY_BONUS * (self._categories == known.id.casefold())
+            score[self._of_category.get(known.id.casefold(), ())] += CATEGORY_BONUS
+        ahead = self.numbers(first)
+        rows = _largest(score, max(_LOOKED_AT, 4 * k))
+        if ahead:
+            rows = np.union1d(rows, ahead)
+        if vector is not None:
+            score = score[rows] + EVIDENCE_WEIGHT * self._arrays.nearest_sentence(rows, vector)
+        else:
+            score = score[rows]
         # Rounded: where rows are equal, the last bits of a product depend on where they stand in the matrix.
-        best = np.argsort(-score.round(6), kind="stable")[:k]
-        return [
-            RetrievedInterest(id=self.interests[n].id, name=self.interests[n].name, score=round(float(score[n]), 4))
-            for n in best
-        ]
+        order = np.argsort(-score.round(6), kind="stable")
+        if ahead:
+            order = order[~np.isin(rows[order], ahead)]
+        chosen = [*np.searchsorted(rows, ahead), *order[: max(0, k)]]
+        found = [(self.interests[rows[n]], float(score[n])) for n in chosen]
+        return [RetrievedInterest(id=i.id, name=i.name, score=round(value, 4)) for i, value in found]
+
+    def page(self, category: str, tokens: int) -> tuple[Interest, ...]:
+        """What every note of a category is shown: its best supported interests that fit, always in the same order.
+
+        A server that keeps prefixes reads it once. Empty for a category the handbook does not know.
+
+        Args:
+            category: Id or name.
+            tokens: Budget, counted by `handbook.page.tokens_of`.
+        """
+        known = self.handbook.category(category)
+        if known is None:
+            return ()
+        key = (known.id, tokens)
+        if key not in self._pages:
+            self._pages[key] = page_of([i for i in known.interests if not i.retired], tokens)
+        return self._pages[key]
+
+    def _first_look(self, text: str, vector: Vectors | None) -> Vectors:
+        if not text.strip():
+            return 0.5 * CATEGORY_BONUS * self._support / max(1.0, float(self._support.max()))
+        score = self._arrays.word_scores(Counter(terms(text)))
+        score *= WORDS_WEIGHT
+        if vector is not None:
+            meaning = self._arrays.meaning @ vector
+            meaning *= MEANING_WEIGHT
+            score += meaning
+        return score
 
     def numbers(self, ids: Sequence[str]) -> list[int]:
         """Rows of these interests in what `signals` gives."""
         return [self._number[id] for id in ids if id in self._number]
 
 
-def _matrix(vectors: Sequence[Sequence[float]]) -> Vectors:
-    return np.asarray(vectors, dtype=np.float32).reshape(len(vectors), len(vectors[0]) if vectors else 0)
-
-
-def _postings(texts: Sequence[str]) -> dict[str, tuple[NDArray[np.intp], Vectors]]:
-    """For every term, the interests it occurs in and its weights there: tf-idf, rows of unit length."""
-    counts = [Counter(terms(text)) for text in texts]
-    occurs = Counter(term for count in counts for term in count)
-    found: dict[str, tuple[list[int], list[float]]] = {}
-    for number, count in enumerate(counts):
-        weights = {t: (1 + math.log(c)) * math.log((1 + len(texts)) / occurs[t]) for t, c in count.items()}
-        norm = math.sqrt(sum(w * w for w in weights.values())) or 1.0
-        for term, weight in weights.items():
-            ids, values = found.setdefault(term, ([], []))
-            ids.append(number)
-            values.append(weight / norm)
-    return {term: (np.array(ids), np.array(values, dtype=np.float32)) for term, (ids, values) in found.items()}
+def _largest(score: Vectors, most: int) -> NDArray[np.intp]:
+    """Rows of the largest scores, ascending; equal ones at the edge in the order of the rows."""
+    if len(score) <= most:
+        return np.arange(len(score))
+    edge = np.partition(score, len(score) - most)[len(score) - most]
+    above = np.flatnonzero(score > edge)
+    equal = np.flatnonzero(score == edge)[: most - len(above)]
+    return np.sort(np.concatenate([above, equal]))

@@ -58,6 +58,19 @@ class Interest(Record):
     category: str = ""
     """Id of the category it stands in."""
 
+    def signed(self) -> "Interest":
+        """This entry with the digest by which a later edit is noticed."""
+        return self.model_copy(update={"mined": self._digest()})
+
+    @property
+    def edited(self) -> bool:
+        """Whether a person wrote the entry, or changed what the miner wrote; counts and evidence notes may change."""
+        return self.mined != self._digest()
+
+    def _digest(self) -> str:
+        said = [self.id, self.name, self.description, self.attributes, self.guidance, self.evidence, self.neighbours]
+        return digest_of([*said, list(self.tags.items())])[:12]
+
 
 class Category(Record):
     """A part of the platform, with its interests."""
@@ -79,6 +92,11 @@ class Handbook(Record):
     def interests(self) -> dict[str, Interest]:
         """Every interest by id, in the order of the file."""
         return {interest.id: interest for category in self.categories for interest in category.interests}
+
+    @cached_property
+    def active(self) -> tuple[Interest, ...]:
+        """The interests that are not retired, in the order of the file."""
+        return tuple(interest for interest in self.interests.values() if not interest.retired)
 
     @cached_property
     def digest(self) -> str:

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -18,6 +19,13 @@ class Record(BaseModel):
     """A value that is stored: it never changes, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other fields; what was computed from the old ones is computed anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]  # a cached property
+        return copied
 
 
 def digest_of(value: Any) -> str:
@@ -169,7 +177,9 @@ class RetrievedInterest(Record):
     id: str
     name: str
     score: float
-    """Rank score; comparable within one note only."""
+    """Nearness in meaning and words; comparable within one note only."""
+    probability: Probability = 0.0
+    """That one of its tags fits, where a matcher was learned on the handbook's notes; such interests come first."""
 
 
 class MatchedInterest(Record):

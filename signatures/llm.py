@@ -37,6 +37,7 @@ def llm_program(
     fused_words: str = "tagging_fused/v1",
     revision: str = "",
     max_note_chars: int = 12_000,
+    handbook_tokens: int = 3000,
 ) -> Program:
     """The steps asked of `lm`, with the words of a prompt version.
 
@@ -46,6 +47,7 @@ def llm_program(
         fused_words: Version that asks them all at once.
         revision: Revision of the model's weights, for the trace.
         max_note_chars: A longer text is cut, and the cut is said in the question.
+        handbook_tokens: Tokens of the handbook that are shown with a note.
 
     Raises:
         prompts.PromptError: no such version, or it was edited after it was pinned.
@@ -57,6 +59,7 @@ def llm_program(
         model_revision=revision,
         prompts=words,
         fused_prompts=fused_words,
+        handbook_tokens=handbook_tokens,
         describe=asker.describe,
         match=asker.match,
         draft=asker.draft,

@@ -24,7 +24,7 @@ class TagLimits(Record):
     min_han: int = 2
     max_han: int = 12
     """Characters of a Chinese tag; a Latin word in it counts as two."""
-    max_matched: int = 5
+    max_matched: int = 8
     max_drafts: int = 14
     spelling: float = 92.0
     """Similarity of 100 from which two spellings are one (rapidfuzz ratio)."""
@@ -104,6 +104,8 @@ class Program:
     """Version of the words that ask step by step."""
     fused_prompts: str = ""
     """Version of the words that ask at once."""
+    handbook_tokens: int | None = None
+    """How much of the handbook it is shown, the category's page first; None: as many interests as are retrieved."""
     describe: Callable[[Question], Awaitable[Answered[Description]]]
     match: Callable[[Question], Awaitable[Answered[Matches]]]
     draft: Callable[[Question], Awaitable[Answered[Drafts]]]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import regex
 
+from handbook.matching import NoteText
 from notes.language import has_han
 from notes.phrases import Name, Source
 from notes.records import Evidence, Note, PictureRecord
@@ -106,6 +107,14 @@ class Sources:
         """The texts with these names, a line apart."""
         wanted = set(names)
         return "\n".join(source.text for source in self.texts if source.name in wanted)
+
+    def note_text(self, note: Note) -> NoteText:
+        """What the handbook's matcher reads: without the sentences set aside, with the pictures' text."""
+        attributes = tuple(self.text(("attributes",)).splitlines())
+        title, content, ocr = (self.text((name,)) for name in ("title", "content", "ocr"))
+        return NoteText(
+            title=title, content=content, ocr=ocr, attributes=attributes, category=note.category, lang=note.lang
+        )
 
     def find(self, quote: str) -> Evidence | None:
         """Where the quoted words stand; case, width, white space and script variants do not matter."""

@@ -3,13 +3,18 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 from langchain_core.embeddings import Embeddings
 
 from handbook.index import HandbookIndex
 from notes.pictures import Picture
 from signatures.questions import Program, TagLimits
+
+Part = Literal["handbook", "image", "dedupe", "refine"]
+"""What a run can go without: the handbook; pictures and all that was read or seen in them; merging; house form and the
+last choice."""
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class OpensPictures(Protocol):
@@ -31,9 +36,17 @@ class TaggingOptions:
     """Whether the author's own hashtags may be read."""
     require_evidence: bool = True
     """Whether a tag that rests on nothing is dropped."""
+    skip: frozenset[Part] = frozenset()
+    """Parts to go without, to see what they are worth; the trace's first step names them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "limits", TagLimits.model_validate(self.limits))
+        object.__setattr__(self, "skip", frozenset(self.skip))  # a server hands in a list
+        unknown = sorted(self.skip.difference(PARTS))
+        if unknown:
+            raise ValueError(
+                f"skip names {', '.join(map(repr, unknown))}; parts that can be skipped: {', '.join(PARTS)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

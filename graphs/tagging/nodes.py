@@ -6,6 +6,7 @@ import asyncio
 import functools
 import importlib.metadata
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +18,17 @@ from graphs.tagging.context import TaggingContext, TaggingOptions
 from graphs.tagging.state import TaggingState
 from notes.language import has_han, language_of
 from notes.pictures import Picture
-from notes.records import Failure, Note, PictureRefusal, StepName, StepRecord, Trace
+from notes.records import (
+    Decision,
+    DecisionReason,
+    Failure,
+    FinalTag,
+    Note,
+    PictureRefusal,
+    StepName,
+    StepRecord,
+    Trace,
+)
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
 from signatures.applying import described, drafted, matched, refined
 from signatures.dedupe import dedupe, meaning_matters
@@ -43,18 +54,23 @@ async def retrieve_interests(state: TaggingState, context: TaggingContext) -> Up
     if "note" not in state:  # LangGraph drops a misspelt key without a word
         raise ValueError("no `note` came in; the tagging graph's input is {'note': Note}")
     note = Note.model_validate(state["note"])  # a server hands in JSON
-    if not note.lang:
-        note = note.model_copy(update={"lang": language_of(f"{note.text} {note.ocr}")})
+    changes: Update = {} if note.lang else {"lang": language_of(f"{note.text} {note.ocr}")}
+    if "image" in context.skip:
+        changes |= {"images": (), "ocr": "", "image_attributes": ()}
+    if changes:
+        note = note.model_copy(update=changes)
+        vars(note).pop("digest", None)  # a copy takes over what was worked out of the other
     sources = Sources.of(note, (), show_hashtags=context.show_hashtags)
     found = []
     if context.handbook is not None:
-        text = sources.text()
-        found = await context.handbook.search(text, category=note.category, k=context.interests)
+        tokens = context.program.handbook_tokens
+        found = await context.handbook.retrieve(sources.note_text(note), k=context.interests, tokens=tokens)
     handbook = context.handbook.handbook if context.handbook is not None else None
+    skipped: Update = {"skip": sorted(context.skip)} if context.skip else {}
     step = StepRecord(
         name="retrieve",
         program="handbook" if handbook is not None else "no handbook",
-        request={"category": note.category, "k": context.interests},
+        request={"category": note.category, "k": context.interests, **skipped},
         answer=[interest.id for interest in found],
         milliseconds=_since(started, context),
     )
@@ -118,6 +134,9 @@ async def dedupe_tags(state: TaggingState, context: TaggingContext) -> Update:
     started = context.clock()
     drafts = state.get("drafts", ())
     fused = state.get("fused")
+    if "dedupe" in context.skip:
+        skipped = Answered(answer=Merges(merges=[]), program="skipped")
+        return {"kept": drafts, "decisions": (), "steps": (_step("dedupe", skipped, started, context),)}
     if fused is not None:
         answered = Answered(answer=_fused_merges(state, fused), program="part of fused")
     else:
@@ -136,11 +155,15 @@ async def refine_tags(state: TaggingState, context: TaggingContext) -> Update:
     started = context.clock()
     question = _question(state, context, tags=state.get("kept", ()))
     fused = state.get("fused")
-    if fused is not None:
-        answered = Answered(answer=_fused_final(state, fused), program="part of fused")
+    if "refine" in context.skip:
+        answered = Answered(answer=Refined(tags=[]), program="skipped")
+        tags, decisions = _unrefined(question, require_evidence=context.require_evidence)
     else:
-        answered = await context.program.refine(question)
-    tags, decisions = refined(question, answered.answer, require_evidence=context.require_evidence)
+        if fused is not None:
+            answered = Answered(answer=_fused_final(state, fused), program="part of fused")
+        else:
+            answered = await context.program.refine(question)
+        tags, decisions = refined(question, answered.answer, require_evidence=context.require_evidence)
     step = _step("refine", answered, started, context)
     note, program = state["note"], context.program
     decisions = (*state.get("decisions", ()), *decisions)
@@ -215,6 +238,8 @@ def fails_softly(
             context = default.with_options(given)
         else:
             raise ValueError("the tagging graph needs a context: ainvoke(…, context=TaggingContext(program=…))")
+        if "handbook" in context.skip:
+            context = replace(context, handbook=None)
         try:
             return await step(state, context)
         except StepFailed as problem:
@@ -257,6 +282,8 @@ def _described(question: Question, answer: Description) -> Update:
     records = described(question, answer)
     note = question.note
     if not records:
+        if not question.sources.texts:  # of a picture alone, where pictures are skipped
+            raise StepFailed("nothing_to_tag", "no text and no picture")
         return {"opened": (), "pictures": ()}
     sources = Sources.of(note, records, show_hashtags=question.show_hashtags)
     if not sources.texts and not sources.described:
@@ -301,6 +328,28 @@ def _fused_final(state: TaggingState, fused: Fused) -> Refined:
         if tag in kept:
             tags.append(choice.model_copy(update={"number": kept[tag]}))
     return Refined(tags=tags)
+
+
+def _unrefined(question: Question, *, require_evidence: bool) -> tuple[tuple[FinalTag, ...], tuple[Decision, ...]]:
+    """The kept tags as they are, best first; only what may never be a tag, and what is too much, is dropped."""
+    tags: list[FinalTag] = []
+    decisions: list[Decision] = []
+    for draft in sorted(question.tags, key=lambda tag: -tag.score):
+        reason: DecisionReason
+        if question.sources.only_in_instructions(draft.tag):
+            reason = "instruction"
+        elif require_evidence and not draft.evidence:
+            reason = "no_evidence"
+        elif len(tags) >= question.limits.max_tags:
+            reason = "over_limit"
+        else:
+            confidence = min(1.0, max(0.0, draft.score))
+            tags.append(
+                FinalTag(tag=draft.tag, confidence=confidence, evidence=draft.evidence, interest=draft.interest)
+            )
+            continue
+        decisions.append(Decision(tag=draft.tag, action="dropped", step="refine", reason=reason))
+    return tuple(tags), tuple(decisions)
 
 
 def _order(state: TaggingState, fused: Fused) -> dict[int, int]:

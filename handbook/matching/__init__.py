@@ -1,1 +1,1 @@
-"""Which tags of the handbook, and which phrases of the note itself, a note would be known by: learned on its evidence."""
+"""Which tags of the handbook, and which phrases of its own, a note would be known by: learned on the evidence."""

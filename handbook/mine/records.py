@@ -45,7 +45,7 @@ class PhraseStats(Record):
     weight: float
     """Sum over (user, note) of the act's weight times its decay."""
     lift: float
-    """Log-odds against the other categories with a Dirichlet prior, in standard errors (Monroe et al. 2008, eq. 16-22)."""
+    """Log-odds against the other categories with a Dirichlet prior, in standard errors (Monroe et al. 2008)."""
     engagement: float
     """Share of (user, note) pairs that go beyond a click."""
     freshness: float

@@ -116,3 +116,10 @@ def test_what_is_written_is_read_back(record: Record) -> None:
     assert type(record).model_validate_json(record.model_dump_json()) == record
     with pytest.raises(ValidationError, match="Extra inputs"):
         type(record).model_validate(record.model_dump() | {"unknown": 1})
+
+
+def test_a_copy_with_other_fields_computes_its_digest_anew() -> None:
+    note = Note(id="1", title="night view")
+    before = note.digest
+    assert note.model_copy(update={"title": "day view"}).digest != before
+    assert note.model_copy().digest == before
