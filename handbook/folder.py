@@ -12,17 +12,23 @@ Everything derived can be made anew from the rest; an index that does not fit it
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from handbook import evidence
 from handbook.arrays import Arrays, Progress
-from handbook.file import FILE, HandbookError, load
+from handbook.evidence import EvidenceNote
+from handbook.file import FILE, HandbookError, Problem, load
 from handbook.index import HandbookIndex
+from handbook.matching import Matcher, TooFewNotes, fit
 from handbook.records import Handbook
+from notes.language import language_of
 from notes.records import Record
 
 INDEX = "index"
@@ -107,8 +113,6 @@ def open_index(folder: Path | str, encoder: Embeddings) -> HandbookIndex:
         arrays = Arrays.open(place)
         matcher = None
         if manifest.learned is not None:
-            from handbook.matching import Matcher
-
             matcher = Matcher.open(place / _MATCHER, handbook)
         return HandbookIndex(handbook, encoder, arrays=arrays, matcher=matcher)
     except (OSError, ValueError) as error:
@@ -142,6 +146,17 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def check_index(folder: Path) -> list[Problem]:
+    """What is wrong with the index in `folder`; nothing where there is none."""
+    if not folder.is_dir() or not (folder / INDEX).exists():
+        return []
+    try:
+        _fresh(folder, read_manifest(folder))
+    except HandbookError as error:
+        return [Problem(0, "error", str(error))]
+    return []
+
+
 def _fresh(folder: Path, manifest: Manifest) -> Handbook:
     """The handbook the index was made of, if that is still what lies in the folder."""
     if manifest.evidence != _digest(folder / evidence.FILE):
@@ -160,15 +175,43 @@ def _learn(
 ) -> dict[str, Any] | None:
     import pyarrow as pa
 
-    from handbook.matching import NoteText, fit
-
     try:
         notes = evidence.read_evidence(folder)
     except (pa.ArrowInvalid, OSError, ValidationError) as error:
         message = " ".join(str(error).split())[:200]
         raise HandbookError(f"{folder / evidence.FILE}: {message}; build the handbook again") from None
-    place.mkdir()
-    raise NotImplementedError(handbook, encoder, progress, notes, NoteText, fit)
+    if not notes:
+        return None
+    vectors = _vectors(notes, encoder, progress)
+    if progress is not None:
+        progress("learning which tags fit", 0, 0)
+    try:
+        report = fit(place, handbook, notes, vectors, encoder)
+    except TooFewNotes:
+        return None
+    return report.model_dump(mode="json", exclude={"seconds"})
+
+
+def _vectors(notes: Sequence[EvidenceNote], encoder: Embeddings, progress: Progress | None) -> NDArray[np.float32]:
+    """Meaning of each note's title and content, shape (n, d); zeros where it is not in English."""
+    texts = {}
+    for number, note in enumerate(notes):
+        text = f"{note.title}\n{note.content}".strip()
+        if text and language_of(text) == "en":
+            texts[number] = text
+    found: NDArray[np.float32] | None = None
+    rows = list(texts)
+    for start in range(0, len(rows), 512):
+        if progress is not None:
+            progress("reading evidence notes", start, len(rows))
+        part = rows[start : start + 512]
+        vectors = np.asarray(encoder.embed_documents([texts[row] for row in part]), dtype=np.float32)
+        if found is None:
+            found = np.zeros((len(notes), vectors.shape[1]), dtype=np.float32)
+        found[part] = vectors
+    if found is None:
+        found = np.zeros((len(notes), len(encoder.embed_query("dimension"))), dtype=np.float32)
+    return found
 
 
 def _digest(file: Path) -> str:
@@ -186,4 +229,4 @@ def _stale(folder: Path, why: str) -> HandbookError:
     return HandbookError(f"the index of {folder} cannot be used: {why}; run: tagllm handbook index {folder}")
 
 
-__all__ = ["INDEX", "Manifest", "index_handbook", "open_index", "read_manifest"]
+__all__ = ["INDEX", "Manifest", "check_index", "index_handbook", "open_index", "read_manifest"]

@@ -18,7 +18,7 @@ from signatures.questions import TagLimits
 
 _SYMBOLS = regex.compile(
     r"[\p{Extended_Pictographic}\p{Regional_Indicator}\p{So}\p{Cf}\p{Co}\p{Cn}\uFE0F\u20E3]"
-    r'|[#*_`|<>{}()\[\]\\^~"“”「」『』《》【】]'
+    r'|(?<!\b[A-Za-z])#|[*_`|<>{}()\[\]\\^~"“”「」『』《》【】]'
 )
 _EDGES = " \t'‘’.,;:!?。，、；：！？…·-–—/=@"
 _SENTENCE = regex.compile(r"[.!?。！？；;](?:\s|$)|[。！？；，、]|[,:]\s|(?<=\p{Han})[,;:!?]|[,;:!?](?=\p{Han})")

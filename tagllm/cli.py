@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tagllm.commands.doctor import doctor
+from tagllm.commands.eval import evaluate
 from tagllm.commands.handbook import handbook
 from tagllm.commands.tag import tag
 
@@ -67,6 +68,7 @@ def main() -> None:
 
 
 main.add_command(tag)
+main.add_command(evaluate)
 main.add_command(handbook)
 main.add_command(doctor)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphs.tagging import TaggingContext
-from handbook import HandbookIndex, load
+from handbook.folder import open_index
 from notes.fetching import Fetcher
 from notes.folders import cache_folder
 from notes.pictures import PictureStore
@@ -50,7 +50,7 @@ def embedded_setup(
         handbook.HandbookError: the handbook cannot be used.
     """
     encoder = Encoder()
-    index = HandbookIndex(load(handbook), encoder) if handbook is not None else None
+    index = open_index(handbook, encoder) if handbook is not None else None
     store = JsonStore(cache_folder("perceptions"), size_limit=1 << 30)
     perceiver = Perceiver(store)
     pictures = PictureStore(folder, fetch=Fetcher() if fetch else None)

@@ -21,14 +21,19 @@ from dspy.lm15 import (
     register_provider,
 )
 
+from graphs.handbook import HandbookContext, build_handbook
+from graphs.handbook.nodes import verify
 from graphs.tagging import TaggingContext, build_tagging
 from handbook import HandbookIndex
+from handbook.mine.records import Gathered, MiningOptions
 from notes import Note
 from notes.pictures import PictureStore
 from notes.reading import read_notes
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
+from signatures.handbook import llm_handbook_program
 from signatures.llm import llm_program
 from tests import tiny_idefics3, vllm_server
+from tests.signatures.handbook_clusters import NIGHT, NIGHT_SAID, cluster, 夜景
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PROVIDER = "tiny-vllm"
@@ -157,3 +162,39 @@ def test_the_picture_reaches_the_model(lm: dspy.LM, context: TaggingContext) -> 
     assert json.dumps(first.request) != json.dumps(second.request)
     assert json.dumps(first.request).count("sha256:") == 1
     assert first.answer != second.answer
+
+
+def test_a_nonsense_model_names_no_interest_but_loses_none(lm: dspy.LM) -> None:
+    clusters = (
+        cluster("travel", *NIGHT, sentences=NIGHT_SAID, near=("travel/budget hotel",)),
+        cluster("travel", "budget hotel", "cheap hostel"),
+        cluster("travel", *夜景),
+    )
+    # A byte a token: words and answer share the tiny model's window.
+    program = llm_handbook_program(lm.copy(max_tokens=2200))
+    context = HandbookContext(
+        program=program,
+        gather=lambda: Gathered(options=MiningOptions(), phrases=(), evidence=()),
+        cluster=lambda *_: clusters,
+    )
+
+    async def build() -> Any:
+        result = await build_handbook().ainvoke({"name": "nonsense"}, context=context)
+        await lm.aclose()
+        return result
+
+    result = asyncio.run(build())
+    verify(result["handbook"], clusters)
+    asked = result["asked"]
+    assert (asked["named"], asked["compared"]) == (3, 1)
+    assert asked["unanswered"] < 4, result["findings"]
+    assert asked["completion_tokens"] > 0
+    named = {interest.id: interest for interest in result["handbook"].interests.values()}
+    for interest in named.values():
+        assert interest.name in interest.tags
+    # What it says can run to the token limit; it can never be unreadable.
+    reasons = {finding.reason for finding in result["findings"]}
+    assert reasons
+    assert not reasons & {"unparsed", "too_long", "refused", "unreachable", "teacher_error"}, result["findings"]
+    entries = {finding.id for finding in result["findings"] if finding.field in ("entry", "name")}
+    assert entries == set(named)

@@ -28,18 +28,20 @@ class HandbookOutput(TypedDict):
     findings: tuple[Finding, ...]
     """What in the answers or in the evidence did not hold, and was mended."""
     asked: dict[str, int]
-    """Questions, those without an answer, and tokens."""
+    """Clusters `named`, pages `compared`, questions `unanswered`, `prompt_tokens`, `completion_tokens`, `cached`."""
 
 
 class HandbookState(TypedDict, total=False):
     """What the steps share."""
 
     name: Required[str]
-    gathered: Gathered
-    clusters: tuple[Cluster, ...]
-    entries: tuple[Entry, ...]
+    gathered: Required[Gathered]
+    clusters: Required[tuple[Cluster, ...]]
+    entries: Required[tuple[Entry, ...]]
     """Named interests; merge puts together what is one."""
-    findings: Annotated[tuple[Finding, ...], operator.add]
-    """By cluster key, until check knows the ids."""
-    asked: dict[str, int]
+    noted: Annotated[tuple[Finding, ...], operator.add]
+    """Findings by cluster key."""
+    findings: tuple[Finding, ...]
+    """Findings by interest id."""
+    asked: Required[dict[str, int]]
     handbook: Handbook

@@ -59,7 +59,6 @@ async def retrieve_interests(state: TaggingState, context: TaggingContext) -> Up
         changes |= {"images": (), "ocr": "", "image_attributes": ()}
     if changes:
         note = note.model_copy(update=changes)
-        vars(note).pop("digest", None)  # a copy takes over what was worked out of the other
     sources = Sources.of(note, (), show_hashtags=context.show_hashtags)
     found = []
     if context.handbook is not None:

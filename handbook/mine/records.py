@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pydantic import Field, NonNegativeInt
+from scipy import sparse
 
 from handbook.evidence import EvidenceNote
 from handbook.records import Support
@@ -18,8 +19,9 @@ class MiningOptions(Record):
 
     weights: Weights = Field(default_factory=lambda: dict(WEIGHTS))
     """Of each kind of act. Of one user's acts on one note only the weightiest counts."""
-    half_life_days: float = Field(default=180.0, gt=0)
-    """Days until an act weighs half; counted back from the newest act, never from today's date."""
+    half_life_days: float | None = Field(default=None, gt=0)
+    """Days until an act weighs half, counted back from the newest act, never from today's date; None: a quarter of the
+    time the acts span, at least 30 days."""
     min_strength: float | None = None
     """Acts whose `strength` is lower are no sign of interest (a rating of 2 of 5); None: every act is."""
     min_users: NonNegativeInt | None = None
@@ -79,5 +81,11 @@ class Gathered:
     phrases: Sequence[PhraseStats]
     """Category by category, best supported first; the order does not depend on the input's."""
     evidence: Sequence[EvidenceNote]
+    carried: sparse.csr_matrix | None = None
+    """Which evidence note carries which phrase, shape (evidence, phrases); None: as the notes' tags say."""
+    acted: sparse.csr_matrix | None = None
+    """Which user acted on notes with which phrase, shape (phrases, users); None: only their number is known."""
+    categories: dict[str, str] = field(default_factory=dict)
+    """Id of each category and how it is written."""
     counts: dict[str, int] = field(default_factory=dict)
     """Rows read, rejected, acts of unknown notes, users …; for the report."""

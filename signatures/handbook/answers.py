@@ -16,7 +16,7 @@ class _Answer(BaseModel):
 
 
 class Named(_Answer):
-    """Answer of `name`: the entry of one cluster."""
+    """The entry of one interest."""
 
     name: Annotated[str, Field(max_length=80)]
     description: Annotated[str, Field(max_length=240)]

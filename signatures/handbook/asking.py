@@ -12,12 +12,12 @@ class NameInterest(dspy.Signature):
     """Write one entry of the handbook of interests."""
 
     category: str = dspy.InputField(desc="the category it stands in, as JSON")
-    evidence: str = dspy.InputField(desc="what people wrote and searched for, as JSON")
+    evidence: str = dspy.InputField(desc="what people wrote and searched for, a JSON object a line")
     entry: Named = dspy.OutputField(desc="the entry")
 
 
 class MergeAcross(dspy.Signature):
     """Find interests that say the same, and interests that belong together."""
 
-    interests: str = dspy.InputField(desc="interests that lie near one another, by number, as JSON")
+    interests: str = dspy.InputField(desc="interests that lie near one another, a JSON object a line")
     pairs: list[Pair] = dspy.OutputField(desc="may be empty", max_length=24)

@@ -15,9 +15,20 @@ def evidence_program() -> HandbookProgram:
     return HandbookProgram(teacher="embedded", model=NAME, name=_name, merge=_merge)
 
 
+def alike(question: MergeQuestion) -> list[Pair]:
+    """The interests of a page whose names say the same."""
+    limits = TagLimits(meaning=question.limits.same)
+    pairs = []
+    for (i, first), (j, second) in combinations(enumerate(question.interests), 2):
+        cosine = None if question.names is None else float(question.names[i, j])
+        if first.category == second.category and say_the_same(first.name, second.name, limits, cosine):
+            pairs.append(Pair(first=i + 1, second=j + 1, relation="same"))
+    return pairs
+
+
 async def _name(question: ClusterQuestion) -> Answered[Named]:
     words = question.words
-    named = Named(
+    answer = Named(
         name=words.name[:80],
         description=words.description[:240],
         guidance=words.guidance[:240],
@@ -25,14 +36,8 @@ async def _name(question: ClusterQuestion) -> Answered[Named]:
         phrases=list(range(1, 1 + min(12, len(question.phrases)))),
         sentences=[],
     )
-    return Answered(answer=named, program=NAME)
+    return Answered(answer=answer, program=NAME)
 
 
 async def _merge(question: MergeQuestion) -> Answered[MergedInterests]:
-    limits = TagLimits(meaning=question.limits.same)
-    pairs = []
-    for (i, first), (j, second) in combinations(enumerate(question.interests), 2):
-        cosine = None if question.names is None else float(question.names[i, j])
-        if first.category == second.category and say_the_same(first.name, second.name, limits, cosine):
-            pairs.append(Pair(first=i + 1, second=j + 1, relation="same"))
-    return Answered(answer=MergedInterests(pairs=pairs[:24]), program=NAME)
+    return Answered(answer=MergedInterests(pairs=alike(question)[:24]), program=NAME)

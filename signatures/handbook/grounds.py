@@ -4,6 +4,7 @@ The same rules whoever wrote: no instruction, no address, no number and no name 
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,9 +13,9 @@ import numpy as np
 import regex
 from langchain_core.embeddings import Embeddings
 
-from notes.language import chinese_words, has_han
+from notes.language import chinese_words, has_han, simplified
 from notes.records import Note
-from notes.words import STOPWORDS, base_form, kinds, normalised, terms, tokens
+from notes.words import STOPWORDS, base_form, kinds, normalised, terms
 from signatures.handbook.questions import ClusterQuestion, FindingReason
 from signatures.sources import Sources
 
@@ -26,7 +27,7 @@ _QUOTED = regex.compile(r'[“"「『]([^“”"「」『』]{1,80})[”"」』]
 _WORD = regex.compile(r"(?:(?!\p{Han})[\p{L}\p{N}])+(?:['’.+&/-](?:(?!\p{Han})[\p{L}\p{N}])+)*")
 _JOINT = regex.compile(r"['’.+&/-]")
 _OPENS = regex.compile(r"(?:^|[.!?:;。！？：；…])[\s\"“‘'(]*$")
-_HAN_AMOUNT = regex.compile(r"[二两三四五六七八九十百千万]+(?=[天日晚夜年月周週岁歲元块塊折个個条條款种種家步次人])|\d+[百千万]?")
+_HAN_AMOUNT = regex.compile(r"[二两三四五六七八九十百千万]+(?=[天日晚夜年月周週岁歲元块塊折个個条條款种種家步次人])")
 _HAN_NUMERAL = regex.compile(r"[一二两三四五六七八九十百千万]+")
 _HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2}
 _HAN_UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10_000}
@@ -34,9 +35,16 @@ _SPOKEN = {
     word: str(value)
     for value, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), 2)
 } | {"fifteen": "15", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "hundred": "100"}
-_PLACES = frozenset({"ns", "nt"})
-"""What jieba calls places and institutions; what it calls a person's name is too often something else."""
-HALF, THIRD, QUARTER, SIXTH = 0.5, 0.3, 0.25, 0.15
+_PLACES = frozenset(
+    """北京 上海 广州 深圳 成都 杭州 重庆 西安 苏州 武汉 南京 天津 长沙 郑州 青岛 沈阳 宁波 昆明 大连 厦门 合肥
+    福州 哈尔滨 济南 三亚 海口 桂林 丽江 大理 拉萨 敦煌 洛阳 扬州 香港 澳门 台湾 台北 高雄 云南 四川 西藏 新疆
+    海南 广西 贵州 青海 内蒙古 中国 日本 东京 大阪 京都 北海道 冲绳 韩国 首尔 釜山 济州岛 泰国 曼谷 清迈 普吉岛
+    新加坡 马来西亚 吉隆坡 印尼 巴厘岛 越南 柬埔寨 菲律宾 印度 尼泊尔 马尔代夫 土耳其 迪拜 埃及 摩洛哥 法国 巴黎
+    英国 伦敦 德国 柏林 意大利 罗马 威尼斯 西班牙 巴塞罗那 瑞士 冰岛 希腊 俄罗斯 莫斯科 美国 纽约 洛杉矶 旧金山
+    夏威夷 加拿大 温哥华 多伦多 澳大利亚 澳洲 悉尼 墨尔本 新西兰 巴西 墨西哥""".split()
+)
+"""Where Chinese has no capitals; of what jieba calls a place, too much is none (“城市”, “入门”)."""
+_NOWHERE = "stands in no phrase and in fewer than two sentences of the evidence"
 
 
 class Objection(NamedTuple):
@@ -59,15 +67,21 @@ def tidy(text: str) -> str:
 
 @dataclass(frozen=True)
 class Grounds:
-    """What the phrases and sentences of a cluster say."""
+    """What the phrases and sentences of a cluster say.
 
-    own: frozenset[str]
-    """Terms of the phrases."""
+    Many people stand behind a phrase, one behind a sentence: what counts stands in a phrase or in two sentences.
+    """
+
     known: frozenset[str]
-    """Terms and words of everything that is evidence."""
+    """Terms: what a text may speak of."""
+    words: frozenset[str]
+    """Words that are not Chinese, stopwords too: what a name may consist of."""
     amounts: frozenset[str]
-    compact: str
-    """Everything in one normalised text, without spaces."""
+    """Numbers that may be named."""
+    phrases: str
+    """Normalised, without spaces."""
+    sentences: tuple[str, ...]
+    """The same of each sentence."""
     english: tuple[str, ...]
     """Phrases and sentences that an encoder for English can read."""
 
@@ -75,14 +89,17 @@ class Grounds:
     def of(cls, question: ClusterQuestion) -> "Grounds":
         """Collect what a question's cluster says."""
         phrases = [stats.phrase for stats in question.phrases]
-        texts = [*phrases, *question.sentences, *question.details, question.category]
-        readable = [text for text in (*phrases[:12], *question.sentences[:4]) if text.isascii() or not has_han(text)]
+        named = [*phrases, question.category]
+        sentences = [*question.sentences, *question.details]
         return cls(
-            own=frozenset(term for phrase in phrases for term in terms(phrase)),
-            known=frozenset(word for text in texts for word in (*terms(text), *_plain(text))),
-            amounts=frozenset(amount for text in texts for amount in _amounts(text, prose=False)),
-            compact=_compact(" ".join(texts)),
-            english=tuple(readable),
+            known=_firm(map(terms, phrases), map(terms, sentences)),
+            words=_firm(map(_plain, named), map(_plain, sentences)),
+            amounts=_firm(
+                (_amounts(text, prose=False) for text in named), (_amounts(t, prose=False) for t in sentences)
+            ),
+            phrases=" ".join(map(_compact, named)),
+            sentences=tuple(map(_compact, sentences)),
+            english=tuple(t for t in (*phrases[:12], *question.sentences[:4]) if not has_han(t)),
         )
 
     def objection(self, text: str, *, title: bool = False) -> Objection | None:
@@ -95,15 +112,15 @@ class Grounds:
         if instructs(text):
             return Objection("instruction", "it addresses the tagger")
         for found in _ADDRESS.findall(text):
-            if _compact(found) not in self.compact:
-                return Objection("address", f"{found[:60]!r} is an address that stands nowhere in the evidence")
+            if not self._holds(found):
+                return Objection("address", f"{found[:60]!r} is an address, and {_NOWHERE}")
         for amount in sorted(_amounts(text, prose=not title) - self.amounts):
-            return Objection("number", f"the number {amount} stands nowhere in the evidence")
+            return Objection("number", f"the number {amount} {_NOWHERE}")
         for name in self._names(text, title):
-            return Objection("name", f"{name[:60]!r} stands nowhere in the evidence")
+            return Objection("name", f"{name[:60]!r} {_NOWHERE}")
         for quoted in _QUOTED.findall(text):
-            if _compact(quoted) not in self.compact:
-                return Objection("quote", f"{quoted[:60]!r} is quoted and stands nowhere in the evidence")
+            if not self._holds(quoted):
+                return Objection("quote", f"{quoted[:60]!r} is quoted, and {_NOWHERE}")
         return None
 
     def share(self, text: str) -> float:
@@ -139,24 +156,30 @@ class Grounds:
                 if not (common and (titled or _OPENS.search(text[:start]))):
                     yield word
         if chinese:
-            for word, kind in chinese_words(text):
-                if kind in _PLACES and len(word.text) > 1 and _compact(word.text) not in self.compact:
+            for word, _ in chinese_words(simplified(text)):
+                if word.text in _PLACES and not self._holds(word.text):
                     yield word.text
 
     def _knows(self, word: str) -> bool:
-        lower = normalised(word)
-        parts = [part for part in _JOINT.split(lower) if part]
-        return all(self._knows_part(part) for part in parts)
+        return _plain(word) - STOPWORDS <= self.words
 
-    def _knows_part(self, part: str) -> bool:
-        return part in STOPWORDS or len(part) == 1 or part in self.known or base_form(part) in self.known
+    def _holds(self, words: str) -> bool:
+        """Whether the words, whatever their case and script, stand in a phrase or in two sentences."""
+        key = _compact(words)
+        return key in self.phrases or sum(key in sentence for sentence in self.sentences) > 1
 
 
-def _plain(text: str) -> Iterable[str]:
-    """Every word, and the parts of joined ones, stopwords too."""
-    for token in tokens(normalised(text)):
-        yield token
-        yield from _JOINT.split(token)
+def _firm(phrases: Iterable[Iterable[str]], sentences: Iterable[Iterable[str]]) -> frozenset[str]:
+    """What occurs in a phrase, or in two sentences."""
+    counts = Counter(part for parts in sentences for part in set(parts))
+    counts.update({part: 2 for parts in phrases for part in parts})
+    return frozenset(part for part, count in counts.items() if count > 1)
+
+
+def _plain(text: str) -> frozenset[str]:
+    """Base forms of the words that are not Chinese, joined ones taken apart, single letters left out."""
+    parts = (part for word in _WORD.findall(normalised(text)) for part in _JOINT.split(word))
+    return frozenset(base_form(part) for part in parts if len(part) > 1)
 
 
 def _common(word: str) -> bool:
@@ -168,12 +191,11 @@ def _compact(text: str) -> str:
 
 
 def _amounts(text: str, *, prose: bool) -> set[str]:
-    """Numbers in a text, however they are written; in Chinese prose only those that count something (“十分” is “very”)."""
+    """Numbers in a text, however they are written; in Chinese prose those that count something: “十分” is “very”."""
     text = regex.sub(r"(?<=\d),(?=\d{3})", "", normalised(text))
-    found = {str(int(digits)) for digits in regex.findall(r"\d+", text)}
+    found = {digits.lstrip("0") or "0" for digits in regex.findall(r"\d+", text)}
     for match in (_HAN_AMOUNT if prose else _HAN_NUMERAL).finditer(text):
-        if not match[0][0].isdigit():
-            found.add(str(_han_number(match[0])))
+        found.add(str(_han_number(match[0])))
     found.update(_SPOKEN[word] for word in regex.split(r"[^\p{L}]+", text) if word in _SPOKEN)
     return found
 

@@ -1,6 +1,7 @@
 """The handbook's questions answered by a language model through DSPy.
 
-What people wrote is shown as JSON values: none of them can end its field, and DSPy's markers in them are broken up.
+What people wrote is shown as JSON, an object a line: no value can end its line or its field, and DSPy's markers in it
+are broken up.
 """
 
 import json
@@ -57,18 +58,14 @@ class _Asker:
         self._predictors: dict[str, dspy.Predict] = {}
 
     async def name(self, question: ClusterQuestion) -> Answered[Named]:
-        shown: dict[str, Any] = {
-            "language": question.lang,
-            "phrases": [
-                {"number": number, "phrase": phrase.phrase, "users": phrase.users, "notes": phrase.notes}
-                for number, phrase in enumerate(question.phrases, 1)
-            ],
-            "sentences": [
-                {"number": number, "sentence": _cut(sentence)} for number, sentence in enumerate(question.sentences, 1)
-            ],
-            "pictures_show": list(question.details),
-        }
-        inputs = {"category": _json(question.category), "evidence": _json({k: v for k, v in shown.items() if v})}
+        lines: list[dict[str, Any]] = [{"language": question.lang}]
+        for number, stats in enumerate(question.phrases, 1):
+            lines.append({"phrase": number, "text": stats.phrase, "users": stats.users, "notes": stats.notes})
+        for number, sentence in enumerate(question.sentences, 1):
+            lines.append({"sentence": number, "text": _cut(sentence)})
+        if question.details:
+            lines.append({"pictures_show": question.details})
+        inputs = {"category": _json(question.category), "evidence": "\n".join(map(_json, lines))}
         return await self._ask("name", asking.NameInterest, question.limits, inputs, lambda p: p.entry)
 
     async def merge(self, question: MergeQuestion) -> Answered[MergedInterests]:
@@ -82,7 +79,7 @@ class _Asker:
             }
             for number, interest in enumerate(question.interests, 1)
         ]
-        inputs = {"interests": _json(shown)}
+        inputs = {"interests": "\n".join(map(_json, shown))}
         return await self._ask(
             "merge", asking.MergeAcross, question.limits, inputs, lambda p: MergedInterests(pairs=p.pairs)
         )
@@ -142,4 +139,4 @@ def _cut(sentence: str) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1)
+    return json.dumps(value, ensure_ascii=False)

@@ -88,8 +88,6 @@ class MergeQuestion:
     interests: tuple[Shown, ...]
     names: NDArray[np.float32] | None = None
     """Cosines of their names, shape (n, n), 0 where meaning cannot be told; None: it cannot be told at all."""
-    evidence: NDArray[np.float32] | None = None
-    """The same of their phrases."""
     limits: NamingLimits = field(default_factory=NamingLimits)
 
 
@@ -117,9 +115,7 @@ FindingReason = (
         "number",
         "name",
         "quote",
-        "over_limit",
         "same_name",
-        "unknown_number",
         "other_category",
         "other_numbers",
         "contradicted",
@@ -127,12 +123,15 @@ FindingReason = (
 )
 
 
+FindingField = Literal["name", "description", "guidance", "attributes", "tags", "evidence", "entry", "merge"]
+
+
 class Finding(Record):
     """Something in an answer or in the evidence that did not hold, and was mended."""
 
     id: str
     """Of the interest; the cluster's key where it came to none."""
-    field: Literal["name", "description", "guidance", "attributes", "tags", "evidence", "entry", "merge"]
+    field: FindingField
     reason: FindingReason
     message: str
     """What did not hold, and what was done."""

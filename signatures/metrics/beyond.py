@@ -148,7 +148,14 @@ class Groundedness(NamedTuple):
     """An interest that was matched."""
 
 
-_KINDS = {"title": 1, "content": 1, "ocr": 2, "picture": 2, "attributes": 2, "interest": 3}
+_KINDS = {
+    "title": "text",
+    "content": "text",
+    "ocr": "picture",
+    "picture": "picture",
+    "attributes": "picture",
+    "interest": "interest",
+}
 
 
 def groundedness(trace: Trace, sources: Sources) -> Groundedness | None:
@@ -165,8 +172,9 @@ def groundedness(trace: Trace, sources: Sources) -> Groundedness | None:
         {_KINDS[evidence.source] for evidence in tag.evidence if _holds(evidence, sources, matched)}
         for tag in trace.tags
     ]
-    shares = [sum(bool(found) for found in kinds), *(sum(kind in found for found in kinds) for kind in (1, 2, 3))]
-    return Groundedness(*(share / len(kinds) for share in shares))
+    counts = {kind: sum(kind in found for found in kinds) for kind in ("text", "picture", "interest")}
+    counts["any"] = sum(map(bool, kinds))
+    return Groundedness(**{kind: count / len(kinds) for kind, count in counts.items()})
 
 
 def _holds(evidence: Evidence, sources: Sources, matched: Collection[str]) -> bool:

@@ -18,12 +18,14 @@ from signatures.metrics.keyphrase import CUTS, MAP_CUTS, f1, note_scores
 from signatures.questions import TagLimits
 from signatures.sources import Sources
 
+Unit = Literal["%", "bits", "tags"]
+
 
 class Metric(NamedTuple):
     """What is measured."""
 
     name: str
-    unit: Literal["%", "bits", "tags"]
+    unit: Unit
     says: str
     columns: tuple[str, ...]
     """What it is made of: one column is averaged over notes, two are precision and recall."""
@@ -31,16 +33,13 @@ class Metric(NamedTuple):
     """Whether it says more about the metric above it."""
 
 
-def _mean(name: str, unit: Literal["%", "bits", "tags"], says: str, *, of: str = "", part: bool = False) -> Metric:
+def _mean(name: str, unit: Unit, says: str, *, of: str = "", part: bool = False) -> Metric:
     return Metric(name, unit, says, (of or name,), part)
 
 
 METRICS: tuple[Metric, ...] = (
-    *(
-        Metric(f"F1@{k}", "%", f"of mean precision and mean recall of the first {k}", (f"P@{k}", f"R@{k}"))
-        for k in CUTS
-    ),
-    *(_mean(f"meanF1@{k}", "%", f"mean of each note's F1 of the first {k}", of=f"F@{k}", part=True) for k in CUTS),
+    *(Metric(f"F1@{k}", "%", f"of average precision and recall of the first {k}", (f"P@{k}", f"R@{k}")) for k in CUTS),
+    *(_mean(f"meanF1@{k}", "%", f"average of each note's F1 of the first {k}", of=f"F@{k}", part=True) for k in CUTS),
     *(_mean(f"MAP@{k}", "%", f"mean average precision of the first {k}", of=f"AP@{k}") for k in MAP_CUTS),
     _mean("redundancy", "%", "pairs of a note's tags that say the same: lower is better"),
     _mean("redundancy_same", "%", "in form, spelling or meaning", part=True),

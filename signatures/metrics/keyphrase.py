@@ -59,9 +59,7 @@ def score(golds: Sequence[Iterable[str]], predictions: Sequence[Iterable[str]]) 
         ValueError: not as many predictions as golds.
     """
     if len(golds) != len(predictions):
-        raise ValueError(
-            f"{len(golds)} golds but {len(predictions)} predictions; a note without tags has an empty list"
-        )
+        raise ValueError(f"{len(golds)} golds but {len(predictions)} predictions; an empty list stands for no tags")
     rows = [found for gold, tags in zip(golds, predictions, strict=True) if (found := note_scores(gold, tags))]
     table = np.array([[row[name] for name in COLUMNS] for row in rows]).reshape(len(rows), len(COLUMNS))
     average = dict(zip(COLUMNS, means(table), strict=True))

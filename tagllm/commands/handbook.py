@@ -2,9 +2,16 @@
 
 import json
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from handbook.folder import Manifest
+    from handbook.update import Change
+    from tagllm.handbooks import Built
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path))
@@ -12,13 +19,202 @@ _FOLDER = click.argument("folder", type=click.Path(path_type=Path))
 
 @click.group()
 def handbook() -> None:
-    """Read, search and check a User Interest Handbook.
+    """Build, read, search, check and update a User Interest Handbook.
 
     \b
+    tagllm handbook build --notes examples/notes.jsonl --interactions examples/interactions.csv --out build/handbook
+    tagllm handbook update build/handbook --interactions new.csv
     tagllm handbook show examples/handbook --category travel
     tagllm handbook search examples/handbook "where to see the skyline at night"
     tagllm handbook check examples/handbook
     """
+
+
+def _mining(command: Callable[..., None]) -> Callable[..., None]:
+    """Options on how behaviour is read."""
+    for option in (
+        click.option("--min-users", type=click.IntRange(1), help="Distinct users behind a phrase.  [default: 3, or 1]"),
+        click.option("--min-strength", type=float, help="Acts with less `strength` are no sign of interest."),
+        click.option(
+            "--half-life",
+            type=click.FloatRange(0, min_open=True),
+            help="Days until an act weighs half.  [default: a quarter of the time the acts span]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@handbook.command(
+    epilog="""\b
+Examples:
+  tagllm handbook build --notes notes.jsonl --interactions clicks.csv --out handbooks/mine
+  tagllm handbook build --notes notes.jsonl --split train --out handbooks/train
+"""
+)
+@click.option("--notes", type=click.Path(path_type=Path), required=True, help="File or folder of notes.")
+@click.option("--split", help="Only notes whose `split` column says so.")
+@click.option(
+    "--interactions",
+    type=click.Path(path_type=Path),
+    help="Who did what with which note; without it authors' hashtags are the behaviour.",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the handbook.")
+@click.option("--name", default="", help="Of the handbook.")
+@_mining
+@_JSON
+def build(
+    notes: Path,
+    split: str | None,
+    interactions: Path | None,
+    out: Path,
+    name: str,
+    min_users: int | None,
+    min_strength: float | None,
+    half_life: float | None,
+    as_json: bool,
+) -> None:
+    """Mine a handbook from what people wrote and what users did, and index it.
+
+    Exit status: 0 every row was used, 1 some were rejected and are counted, 2 wrong usage.
+    """
+    from handbook import HandbookError
+    from handbook.mine.records import MiningOptions
+    from notes.reading import UnreadableInput
+    from tagllm.handbooks import build as build_handbook
+
+    options = MiningOptions(min_users=min_users, min_strength=min_strength, half_life_days=half_life)
+    try:
+        built = build_handbook(
+            notes, out, split=split, interactions=interactions, options=options, name=name, quiet=as_json
+        )
+    except (UnreadableInput, HandbookError) as error:
+        raise click.UsageError(str(error)) from None
+    _say_built(built, as_json)
+
+
+@handbook.command()
+@_FOLDER
+@click.option("--interactions", type=click.Path(path_type=Path), required=True, help="New ones; old ones are kept.")
+@click.option("--notes", type=click.Path(path_type=Path), help="New notes.")
+@_JSON
+def update(folder: Path, interactions: Path, notes: Path | None, as_json: bool) -> None:
+    """Bring the handbook in FOLDER up to date with new interactions, and index it.
+
+    What a person edited or pinned is left alone; what is no longer supported is retired, not deleted.
+    Exit status: 0 every row was used, 1 some were rejected and are counted, 2 wrong usage.
+    """
+    from handbook import HandbookError
+    from notes.reading import UnreadableInput
+    from tagllm.handbooks import update as update_handbook
+
+    try:
+        built = update_handbook(folder, interactions, notes=notes, quiet=as_json)
+    except (UnreadableInput, HandbookError) as error:
+        raise click.UsageError(str(error)) from None
+    if not as_json:
+        _say_changes(built.changes)
+    _say_built(built, as_json)
+
+
+@handbook.command()
+@_FOLDER
+@_JSON
+def index(folder: Path, as_json: bool) -> None:
+    """Make what is derived from FOLDER anew: vectors, matcher, digests. Needed after every edit."""
+    from handbook import HandbookError
+    from tagllm.handbooks import index as index_handbook
+
+    try:
+        manifest = index_handbook(folder, quiet=as_json)
+    except HandbookError as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        click.echo(manifest.model_dump_json())
+    else:
+        click.echo(f"{folder / 'index'}: {_learned(manifest)}")
+
+
+@handbook.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@_JSON
+def diff(old: Path, new: Path, as_json: bool) -> None:
+    """Show what appeared, vanished, grew … from the handbook OLD to the handbook NEW."""
+    from handbook import HandbookError, load
+    from handbook.update import changes
+
+    try:
+        found = changes(load(old), load(new))
+    except HandbookError as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        click.echo(json.dumps([change._asdict() for change in found], ensure_ascii=False))
+    else:
+        _say_changes(found)
+
+
+def _say_built(built: "Built", as_json: bool) -> None:
+    if as_json:
+        said = {
+            "handbook": str(built.folder),
+            "interests": len(built.handbook.active),
+            "retired": len(built.handbook.interests) - len(built.handbook.active),
+            "tags": sum(len(interest.tags) for interest in built.handbook.active),
+            "categories": {c.id: sum(not i.retired for i in c.interests) for c in built.handbook.categories},
+            "counts": built.counts,
+            "findings": [finding._asdict() for finding in built.findings],
+            "changes": [change._asdict() for change in built.changes],
+            "learned": built.manifest.learned,
+        }
+        click.echo(json.dumps(said, ensure_ascii=False, default=str))
+    else:
+        from rich.table import Table
+        from rich.text import Text
+
+        from tagllm.showing import console, printable
+
+        table = Table()
+        for name in ("category", "interests", "tags", "best supported"):
+            table.add_column(name, overflow="fold")
+        for category in built.handbook.categories:
+            active = [interest for interest in category.interests if not interest.retired]
+            best = sorted(active, key=lambda i: -(i.support.users if i.support else 0))[:6]
+            names = ", ".join(f"{i.name} ({i.support.users if i.support else 0})" for i in best)
+            tags = sum(len(interest.tags) for interest in active)
+            table.add_row(Text(printable(category.id)), str(len(active)), str(tags), Text(printable(names)))
+        console().print(table)
+        counted = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in built.counts.items() if count)
+        click.echo(f"{counted}")
+        if built.findings:
+            click.echo(f"{len(built.findings)} answers or sentences did not hold and were mended; --json names them")
+        click.echo(f"{built.folder}: {_learned(built.manifest)}")
+    sys.exit(1 if built.rejected else 0)
+
+
+def _learned(manifest: "Manifest") -> str:
+    found = manifest.learned
+    if found is None:
+        return "indexed; too few notes to learn from, tags are matched by hand-set weights"
+    shown = ", ".join(f"F1@{k} {value}" for k, value in found["f1"].items())
+    return f"indexed; learned on {found['notes']:,} notes ({shown}, each note predicted without itself)"
+
+
+def _say_changes(changes: "Iterable[Change]") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from tagllm.showing import console, printable
+
+    table = Table()
+    for name in ("", "interest", "users", "notes", "new tags", "gone tags"):
+        table.add_column(name, overflow="fold")
+    for change in changes:
+        new, gone = (", ".join(tags[:8]) + (" …" if len(tags) > 8 else "") for tags in change.tags)
+        users, notes = (f"{before} → {after}" for before, after in (change.users, change.notes))
+        name = f"{printable(change.name)}\n{printable(change.id)}"
+        table.add_row(change.kind, Text(name), users, notes, Text(printable(new)), Text(printable(gone)))
+    console().print(table if table.row_count else "no difference")
 
 
 @handbook.command()
@@ -74,17 +270,19 @@ def search(folder: Path, text: str, category: str, most: int, as_json: bool) -> 
     from rich.table import Table
     from rich.text import Text
 
-    from handbook import HandbookError, HandbookIndex, load
+    from handbook import HandbookError
+    from handbook.folder import open_index
     from tagllm.showing import console, printable
     from teachers.embedded import Encoder
 
     try:
-        book = load(folder)
+        opened = open_index(folder, Encoder())
     except HandbookError as error:
         raise click.UsageError(str(error)) from None
+    book = opened.handbook
     if category and book.category(category) is None:
         raise click.UsageError(f"no category {category!r}; categories: {', '.join(c.id for c in book.categories)}")
-    found = asyncio.run(HandbookIndex(book, Encoder()).search(text, category=category, k=most))
+    found = asyncio.run(opened.search(text, category=category, k=most))
     if as_json:
         click.echo(json.dumps([interest.model_dump() for interest in found], ensure_ascii=False))
         return
@@ -111,9 +309,12 @@ def check(folder: Path, as_json: bool) -> None:
     from handbook import HandbookError
     from handbook.file import FILE
     from handbook.file import check as check_handbook
+    from handbook.folder import check_index
 
     try:
         problems = check_handbook(folder)
+        if not any(problem.level == "error" for problem in problems):
+            problems += check_index(folder)
     except HandbookError as error:
         raise click.UsageError(str(error)) from None
     errors = sum(problem.level == "error" for problem in problems)

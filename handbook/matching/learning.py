@@ -1,0 +1,118 @@
+"""Learning which candidates are a note's tags, and how far to trust the answer."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handbook.matching.memory import Floats, Ints
+
+PARTS = 4
+"""Models; each learns without a part of the notes and is tried on it, and all are asked together."""
+_ROUNDS = 160
+_PARAMETERS: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.08,
+    "num_leaves": 24,
+    "min_data_in_leaf": 60,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "max_bin": 127,
+    "verbose": -1,
+    "num_threads": 2,
+    "deterministic": True,
+    "force_row_wise": True,
+    "seed": 7,
+}
+
+
+class Learned(NamedTuple):
+    """Models and what they said of pairs they had not seen."""
+
+    models: list[str]
+    """As LightGBM writes them."""
+    scores: Floats
+    """Log-odds of each pair by the model that did not learn from its note, shape (p,)."""
+
+
+def learn(rows: Ints, features: Floats, labels: NDArray[np.bool_], columns: Sequence[str]) -> Learned:
+    """Learn from pairs.
+
+    Args:
+        rows: Note of each pair, ascending, shape (p,).
+        features: Shape (p, len(columns)).
+        labels: Whether the tag is the note's own, shape (p,).
+        columns: Names of the features.
+    """
+    import lightgbm
+
+    part = rows % PARTS
+    scores = np.zeros(len(rows), dtype=np.float32)
+    models = []
+    for number in range(PARTS):
+        inside = part != number
+        data = lightgbm.Dataset(
+            features[inside], labels[inside].astype(np.float32), feature_name=list(columns), params=_PARAMETERS
+        )
+        model = lightgbm.train(_PARAMETERS, data, _ROUNDS)
+        models.append(model.model_to_string())
+        if not inside.all():
+            scores[~inside] = np.asarray(model.predict(features[~inside], raw_score=True, num_threads=2))
+    return Learned(models, scores)
+
+
+def calibrated(scores: Floats, labels: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Corners of the rising line from a score to the share of pairs with that score that are right."""
+    from sklearn.isotonic import IsotonicRegression
+
+    fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, labels.astype(np.float64))
+    x, y = np.asarray(fitted.X_thresholds_), np.asarray(fitted.y_thresholds_)
+    middle: list[tuple[float, float]] = []
+    for value in np.unique(y):
+        middle.append((float(x[y == value].mean()), float(value)))
+    return np.array([a for a, _ in middle], dtype=np.float32), np.array([b for _, b in middle], dtype=np.float32)
+
+
+class Outcome(NamedTuple):
+    """How well notes were predicted without themselves, in percent."""
+
+    f1: dict[int, float]
+    """By the number of tags given."""
+    threshold: float
+    """Probability from which tags are given."""
+    at_threshold: float
+    """F1 then; one to eight tags a note."""
+
+
+def measured(rows: Ints, probabilities: Floats, labels: NDArray[np.bool_], gold: Ints) -> Outcome:
+    """F1 of mean precision and mean recall over notes.
+
+    Args:
+        rows: Note of each pair, shape (p,).
+        probabilities: Of each pair, shape (p,).
+        labels: Whether it is right, shape (p,).
+        gold: Tags of each note, shape (n,).
+    """
+    order = np.lexsort((np.arange(len(rows)), -probabilities, rows))
+    rows, probabilities, labels = rows[order], probabilities[order], labels[order]
+    starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1])) if len(rows) else np.zeros(0, dtype=np.intp)
+    place = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
+    f1 = {k: _f1(rows, labels, place < k, gold) for k in (1, 3, 5)}
+    best, threshold = -1.0, 0.5
+    for edge in np.unique(np.quantile(probabilities[probabilities > 0.02], np.linspace(0, 1, 101))) if (probabilities > 0.02).any() else [0.5]:
+        value = _f1(rows, labels, ((probabilities >= edge) | (place < 1)) & (place < 8), gold)
+        if value > best:
+            best, threshold = value, float(edge)
+    return Outcome(f1, threshold, best)
+
+
+def _f1(rows: Ints, labels: NDArray[np.bool_], given: NDArray[np.bool_], gold: Ints) -> float:
+    hits = np.bincount(rows[given & labels], minlength=len(gold))
+    shown = np.bincount(rows[given], minlength=len(gold))
+    asked = gold > 0
+    precision = (hits[asked] / np.maximum(shown[asked], 1)).mean()
+    recall = (hits[asked] / gold[asked]).mean()
+    return float(200 * precision * recall / (precision + recall)) if precision + recall else 0.0

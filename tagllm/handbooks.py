@@ -1,0 +1,128 @@
+"""What `tagllm handbook build`, `update` and `index` do: mine, name, write, index."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from graphs.handbook import HandbookContext, build_handbook
+from handbook import Handbook, HandbookError, load
+from handbook.arrays import Progress as Report
+from handbook.evidence import write_evidence
+from handbook.file import FILE
+from handbook.folder import Manifest, index_handbook
+from handbook.mine import mine
+from handbook.mine.records import Gathered, MiningOptions
+from handbook.update import Change, changes, merged
+from handbook.writing import write
+from notes.reading import read_notes
+from signatures.handbook import evidence_program
+from signatures.handbook.questions import Finding
+from teachers.embedded import Encoder
+
+
+@dataclass(frozen=True)
+class Built:
+    """A handbook as it was written."""
+
+    folder: Path
+    handbook: Handbook
+    manifest: Manifest
+    counts: dict[str, int]
+    """Rows read, used, rejected …"""
+    findings: tuple[Finding, ...] = ()
+    """What in the answers did not hold, and was mended."""
+    changes: tuple[Change, ...] = field(default=())
+    """Of an update."""
+
+
+def build(
+    notes: Path,
+    out: Path,
+    *,
+    split: str | None = None,
+    interactions: Path | None = None,
+    options: MiningOptions | None = None,
+    name: str = "",
+    encoder: Encoder | None = None,
+    quiet: bool = False,
+) -> Built:
+    """Mine a handbook and index it.
+
+    Args:
+        notes: File or folder of notes.
+        out: Folder of the handbook; made when missing.
+        split: Only notes of this split.
+        interactions: File of interactions; None: authors' hashtags are the behaviour.
+        options: How behaviour is read.
+        name: Of the handbook; the notes' file name when empty.
+        encoder: Used when one is at hand.
+        quiet: No progress bar.
+
+    Raises:
+        HandbookError: there is a handbook in `out` already.
+        notes.reading.UnreadableInput: the notes or the interactions cannot be read.
+    """
+    if (out / FILE).exists():
+        raise HandbookError(
+            f"{out / FILE} exists; bring it up to date with: tagllm handbook update {out} --interactions FILE, "
+            "or choose another --out"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    encoder = encoder or Encoder()
+    options = options or MiningOptions()
+    with _shown(quiet) as progress:
+
+        def gather() -> Gathered:
+            rows = read_notes(notes, split=split)
+            return mine(rows, interactions, folder=out, options=options, progress=progress)
+
+        mined, gathered, findings = _run(gather, encoder, name or notes.name.split(".")[0], progress)
+        write_evidence(out, gathered.evidence)
+        write(out, mined)
+        manifest = index_handbook(out, encoder, progress=progress)
+    return Built(out, mined, manifest, gathered.counts, findings)
+
+
+def index(folder: Path, *, encoder: Encoder | None = None, quiet: bool = False) -> Manifest:
+    """Make what is derived from the handbook in `folder` anew.
+
+    Raises:
+        HandbookError: the handbook cannot be used.
+    """
+    with _shown(quiet) as progress:
+        return index_handbook(folder, encoder or Encoder(), progress=progress)
+
+
+def _run(
+    gather: Callable[[], Gathered], encoder: Encoder, name: str, progress: Report | None
+) -> tuple[Handbook, Gathered, tuple[Finding, ...]]:
+    context = HandbookContext(program=evidence_program(), gather=gather, encoder=encoder, progress=progress)
+    found = asyncio.run(build_handbook().ainvoke({"name": name}, context=context))
+    return found["handbook"], found["gathered"], found["findings"]
+
+
+@contextmanager
+def _shown(quiet: bool) -> Iterator[Report | None]:
+    """A progress bar on standard error, where that is a terminal."""
+    messages = Console(stderr=True, highlight=False)
+    if quiet or not messages.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=messages, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def report(doing: str, done: int, total: int) -> None:
+            if doing not in tasks:
+                tasks[doing] = bar.add_task(doing, total=total or None)
+            bar.update(tasks[doing], completed=done, total=total or None)
+
+        yield report
+
+
+__all__ = ["Built", "build", "changes", "index", "load", "merged"]
