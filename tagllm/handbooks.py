@@ -15,7 +15,7 @@ from handbook.arrays import Progress as Report
 from handbook.evidence import write_evidence
 from handbook.file import FILE
 from handbook.folder import Manifest, index_handbook
-from handbook.mine import mine
+from handbook.mining import mine
 from handbook.mine.records import Gathered, MiningOptions
 from handbook.update import Change, changes, merged
 from handbook.writing import write

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import regex
 
-from handbook.mine.categories import slug
+from handbook.mining.categories import slug
 from handbook.mine.records import Cluster, PhraseStats
 from handbook.records import Interest
 from notes.language import has_han

@@ -14,11 +14,11 @@ from langchain_core.embeddings import Embeddings
 from scipy import sparse
 
 from handbook.evidence import EvidenceNote
-from handbook.mine import behaviour, phrases, statistics
-from handbook.mine.categories import GENERAL, category_names, proposed, slug
-from handbook.mine.clusters import groups, phrase_vectors
+from handbook.mining import behaviour, phrases, statistics
+from handbook.mining.categories import GENERAL, category_names, proposed, slug
+from handbook.mining.clusters import groups, phrase_vectors
 from handbook.mine.records import Cluster, Gathered, MiningOptions, PhraseStats
-from handbook.mine.words import in_evidence_words
+from handbook.mining.words import in_evidence_words
 from handbook.records import Category, Handbook, Support
 from notes.records import Note, Reject
 from notes.words import form_key

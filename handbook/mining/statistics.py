@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from handbook.mine.behaviour import MICRO
+from handbook.mining.behaviour import MICRO
 from handbook.mine.records import MiningOptions, PhraseStats
 from notes.words import form_key
 
@@ -92,12 +92,13 @@ def counted(connection: duckdb.DuckDBPyConnection, options: MiningOptions, *, ac
     spoken = (
         (np.asarray(rows["notes"]) >= _TITLE_NOTES)
         & (users >= max(3, least))
-        & ((lift >= _DISTINCT) | ~np.bool_(several))
+        & ((lift >= _DISTINCT) | (not several))
     )
     if not acts and hashtag.any():
         spoken &= False  # authors' hashtags are the behaviour; what else stands in a title is not
     keep = supported & (hashtag | spoken | (searched & (users >= max(2, least))))
-    keep &= ~several | _at_home(rows["key"], users, lift, keep)
+    if several:
+        keep &= _at_home(rows["key"], users, lift, keep)
     spelling = _spellings(connection)
     found = [
         PhraseStats(
@@ -159,7 +160,7 @@ def _add_keys(connection: duckdb.DuckDBPyConnection, query: str) -> None:
 
 def _add_searches(connection: duckdb.DuckDBPyConnection) -> None:
     """`searched`: whole searches as phrases of the note they led to."""
-    from handbook.mine.phrases import as_tag
+    from handbook.mining.phrases import as_tag
 
     queries = [r[0] for r in connection.execute("SELECT DISTINCT query FROM weighed WHERE query <> ''").fetchall()]
     tags = {query: as_tag(query) for query in queries}
