@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -15,8 +15,9 @@ from handbook.arrays import Progress as Report
 from handbook.evidence import write_evidence
 from handbook.file import FILE
 from handbook.folder import Manifest, index_handbook
-from handbook.mining import mine
 from handbook.mine.records import Gathered, MiningOptions
+from handbook.mining import mine
+from handbook.mining.phrases import FILE as NOTES
 from handbook.update import Change, changes, merged
 from handbook.writing import write
 from notes.reading import read_notes
@@ -36,8 +37,13 @@ class Built:
     """Rows read, used, rejected …"""
     findings: tuple[Finding, ...] = ()
     """What in the answers did not hold, and was mended."""
-    changes: tuple[Change, ...] = field(default=())
+    changes: tuple[Change, ...] = ()
     """Of an update."""
+
+    @property
+    def rejected(self) -> int:
+        """Rows that were no note or no interaction."""
+        return sum(count for what, count in self.counts.items() if what.startswith("rejected"))
 
 
 def build(
@@ -88,6 +94,50 @@ def build(
     return Built(out, mined, manifest, gathered.counts, findings)
 
 
+def update(
+    folder: Path,
+    interactions: Path,
+    *,
+    notes: Path | None = None,
+    options: MiningOptions | None = None,
+    encoder: Encoder | None = None,
+    quiet: bool = False,
+) -> Built:
+    """Count again over old and new behaviour, and bring the handbook in `folder` up to date.
+
+    Args:
+        folder: Of a handbook that was mined.
+        interactions: New ones; those of before are kept in the folder.
+        notes: New notes, or notes that were changed.
+        options: How behaviour is read.
+        encoder: Used when one is at hand.
+        quiet: No progress bar.
+
+    Raises:
+        HandbookError: there is no handbook, or nothing of what it was mined from.
+        notes.reading.UnreadableInput: the notes or the interactions cannot be read.
+    """
+    old = load(folder)
+    if not (folder / NOTES).is_file() and notes is None:
+        raise HandbookError(
+            f"{folder / NOTES} is missing: the handbook was written by hand; give its notes: --notes FILE"
+        )
+    encoder = encoder or Encoder()
+    options = options or MiningOptions()
+    with _shown(quiet) as progress:
+
+        def gather() -> Gathered:
+            rows = read_notes(notes) if notes is not None else None
+            return mine(rows, interactions, folder=folder, options=options, progress=progress)
+
+        mined, gathered, findings = _run(gather, encoder, old.name, progress)
+        new = merged(old, mined)
+        write_evidence(folder, gathered.evidence)
+        write(folder, new)
+        manifest = index_handbook(folder, encoder, progress=progress)
+    return Built(folder, new, manifest, gathered.counts, findings, tuple(changes(old, new)))
+
+
 def index(folder: Path, *, encoder: Encoder | None = None, quiet: bool = False) -> Manifest:
     """Make what is derived from the handbook in `folder` anew.
 
@@ -125,4 +175,4 @@ def _shown(quiet: bool) -> Iterator[Report | None]:
         yield report
 
 
-__all__ = ["Built", "build", "changes", "index", "load", "merged"]
+__all__ = ["Built", "build", "index", "update"]
