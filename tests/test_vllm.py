@@ -1,4 +1,4 @@
-"""The tagging graph on a real vLLM server with a tiny vision-language model built on the spot.
+"""The graphs on a real vLLM server with a tiny vision-language model built on the spot.
 
 Its words are nonsense; what is shown is that the engine, the protocol, the schemas and the pictures work.
 """
@@ -22,15 +22,14 @@ from dspy.lm15 import (
 )
 
 from graphs.handbook import HandbookContext, build_handbook
-from graphs.handbook.nodes import verify
 from graphs.tagging import TaggingContext, build_tagging
 from handbook import HandbookIndex
-from handbook.mine.records import Gathered, MiningOptions
+from handbook.mining.records import Gathered, MiningOptions
 from notes import Note
 from notes.pictures import PictureStore
 from notes.reading import read_notes
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
-from signatures.handbook import llm_handbook_program
+from signatures.handbook import HandbookProgram, evidence_program, llm_handbook_program
 from signatures.llm import llm_program
 from tests import tiny_idefics3, vllm_server
 from tests.signatures.handbook_clusters import NIGHT, NIGHT_SAID, cluster, 夜景
@@ -171,30 +170,28 @@ def test_a_nonsense_model_names_no_interest_but_loses_none(lm: dspy.LM) -> None:
         cluster("travel", *夜景),
     )
     # A byte a token: words and answer share the tiny model's window.
-    program = llm_handbook_program(lm.copy(max_tokens=2200))
-    context = HandbookContext(
-        program=program,
-        gather=lambda: Gathered(options=MiningOptions(), phrases=(), evidence=()),
-        cluster=lambda *_: clusters,
-    )
+    nonsense = llm_handbook_program(lm.copy(max_tokens=2200))
 
-    async def build() -> Any:
+    async def build(program: HandbookProgram) -> Any:
+        context = HandbookContext(
+            program=program,
+            gather=lambda: Gathered(options=MiningOptions(), phrases=(), evidence=()),
+            cluster=lambda *_: clusters,
+        )
         result = await build_handbook().ainvoke({"name": "nonsense"}, context=context)
         await lm.aclose()
         return result
 
-    result = asyncio.run(build())
-    verify(result["handbook"], clusters)
+    own = asyncio.run(build(evidence_program()))["handbook"]
+    result = asyncio.run(build(nonsense))
     asked = result["asked"]
     assert (asked["named"], asked["compared"]) == (3, 1)
     assert asked["unanswered"] < 4, result["findings"]
     assert asked["completion_tokens"] > 0
-    named = {interest.id: interest for interest in result["handbook"].interests.values()}
-    for interest in named.values():
-        assert interest.name in interest.tags
+    assert {i.id: (i.name, i.tags, i.evidence) for i in result["handbook"].interests.values()} == {
+        i.id: (i.name, i.tags, i.evidence) for i in own.interests.values()
+    }
     # What it says can run to the token limit; it can never be unreadable.
     reasons = {finding.reason for finding in result["findings"]}
-    assert reasons
     assert not reasons & {"unparsed", "too_long", "refused", "unreachable", "teacher_error"}, result["findings"]
-    entries = {finding.id for finding in result["findings"] if finding.field in ("entry", "name")}
-    assert entries == set(named)
+    assert {f.id for f in result["findings"] if f.field in ("entry", "name")} == set(own.interests)

@@ -4,10 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from handbook.mine.records import Cluster, PhraseStats
-from handbook.records import Support
+import numpy as np
+
+from handbook.mining.records import Cluster, Gathered, PhraseStats
+from handbook.records import Interest, Support
 from notes.words import form_key, word_set
-from signatures.handbook.questions import Shown, Words
+from signatures.handbook.applying import Nearness, objection_to_merging
+from signatures.handbook.questions import Finding, NamingLimits, Shown, Words
+
+KEPT = 12
+"""Evidence notes, and evidence sentences, of an interest that was put together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,9 +21,13 @@ class Entry:
     """An interest with its words."""
 
     cluster: Cluster
+    home: Interest
+    """As the evidence itself has it; where others were put into it, before that."""
     words: Words
     own: Words
-    """What the evidence itself calls it."""
+    """What the evidence itself says of it."""
+    tags: dict[str, int]
+    """With the number of notes that carry each."""
     by: str = ""
     """Who wrote what is not the evidence's own."""
     sentences: tuple[str, ...]
@@ -114,17 +124,40 @@ class Roots:
         self._into[loser] = winner
 
 
-def joined(entries: Sequence[Entry], roots: Roots) -> tuple[Entry, ...]:
+def roots_of(
+    entries: Sequence[Entry], pairs: Iterable[tuple[str, str]], nearness: Nearness, limits: NamingLimits
+) -> tuple[Roots, tuple[Finding, ...]]:
+    """Which entry speaks for which: the better supported of a pair, if it may also be one with all it speaks for."""
+    by_key = {entry.key: entry for entry in entries}
+    roots = Roots()
+    findings = []
+    for pair in sorted(pairs):
+        one, other = map(roots.of, pair)
+        if one == other:
+            continue
+        winner, loser = better(by_key[one], by_key[other])
+        found = objection_to_merging(winner.shown, loser.shown, nearness, limits)
+        if found is None:
+            roots.join(loser.key, winner.key)
+        else:
+            message = f"{found.detail}; “{winner.words.name}” and “{loser.words.name}” stay two"
+            findings.append(Finding(id=winner.key, field="merge", reason=found.reason, message=message))
+    return roots, tuple(findings)
+
+
+def joined(entries: Sequence[Entry], roots: Roots, gathered: Gathered) -> tuple[Entry, ...]:
     """The entries that speak for themselves, with what stood behind those they speak for."""
     parts: dict[str, list[Entry]] = {}
     for entry in entries:
         parts.setdefault(roots.of(entry.key), []).append(entry)
-    by_key = {entry.key: entry for entry in entries}
+    place: dict[tuple[str, str], int] = {}
+    if len(parts) < len(entries):
+        place = {(stats.category, stats.phrase): number for number, stats in enumerate(gathered.phrases)}
     found = []
     for entry in entries:
         if roots.of(entry.key) == entry.key:
             others = [part for part in parts[entry.key] if part.key != entry.key]
-            found.append(_renamed(_with(by_key[entry.key], others), roots))
+            found.append(_renamed(_with(entry, others, gathered, place), roots))
     return tuple(found)
 
 
@@ -138,50 +171,57 @@ def _strength(support: Support) -> tuple[int, int]:
     return -support.users, -support.notes
 
 
-def _with(entry: Entry, others: Sequence[Entry]) -> Entry:
+def _with(entry: Entry, others: Sequence[Entry], gathered: Gathered, place: dict[tuple[str, str], int]) -> Entry:
     if not others:
         return entry
-    others = sorted(others, key=lambda other: (*_strength(other.cluster.support), other.key))
-    whole = [entry, *others]
+    whole = [entry, *sorted(others, key=lambda other: (*_strength(other.cluster.support), other.key))]
     clusters = [part.cluster for part in whole]
     notes = tuple(dict.fromkeys(note for cluster in clusters for note in cluster.notes))
+    phrases = _phrases(clusters)
+    rows = [place[key] for stats in phrases if (key := (stats.category, stats.phrase)) in place]
+    tags: dict[str, int] = {}
+    for tag, count in (item for part in whole for item in part.tags.items()):
+        tags[tag] = tags.get(tag, 0) + count
     cluster = entry.cluster.model_copy(
         update={
-            "phrases": _phrases(clusters),
-            "support": _support([cluster.support for cluster in clusters], len(notes)),
-            "notes": notes,
-            "sentences": tuple(dict.fromkeys(text for cluster in clusters for text in cluster.sentences)),
+            "phrases": phrases,
+            "support": _support([cluster.support for cluster in clusters], len(notes), rows, gathered),
+            "notes": notes[:KEPT],
+            "sentences": tuple(dict.fromkeys(text for cluster in clusters for text in cluster.sentences))[:KEPT],
             "near": tuple(dict.fromkeys(key for cluster in clusters for key in cluster.near)),
         }
     )
     return replace(
         entry,
         cluster=cluster,
-        others=tuple(key for part in others for key in part.members),
-        sentences=tuple(dict.fromkeys(text for part in whole for text in part.sentences)),
+        others=tuple(key for part in whole[1:] for key in part.members),
+        tags=dict(sorted(tags.items(), key=lambda item: (-item[1], item[0]))),
+        sentences=tuple(dict.fromkeys(text for part in whole for text in part.sentences))[:KEPT],
         neighbours=tuple(dict.fromkeys(key for part in whole for key in part.neighbours)),
     )
 
 
 def _phrases(clusters: Sequence[Cluster]) -> tuple[PhraseStats, ...]:
-    best: dict[str, PhraseStats] = {}
-    for stats in (stats for cluster in clusters for stats in cluster.phrases):
-        known = best.get(stats.phrase)
-        if known is None or (stats.users, stats.notes) > (known.users, known.notes):
-            best[stats.phrase] = stats
-    return tuple(sorted(best.values(), key=lambda stats: (-stats.users, -stats.notes, -stats.weight, stats.phrase)))
+    found = (stats for cluster in clusters for stats in cluster.phrases)
+    return tuple(sorted(found, key=lambda stats: (-stats.users, -stats.notes, -stats.weight, stats.phrase)))
 
 
-def _support(parts: Sequence[Support], notes: int) -> Support:
-    """At least this stands behind the whole: who stands behind several parts is not known."""
+def _support(parts: Sequence[Support], notes: int, rows: Sequence[int], gathered: Gathered) -> Support:
+    """What stands behind the whole; where it is not known who stands behind several parts, at least this does."""
     weights = [max(1, part.users) for part in parts]
     total = sum(weights)
+    users = max(part.users for part in parts)
+    notes = max(notes, *(part.notes for part in parts))
+    if rows and gathered.acted is not None:
+        users = max(users, len(np.unique(gathered.acted[list(rows)].nonzero()[1])))
+    if rows and gathered.carried is not None:
+        notes = max(notes, len(np.unique(gathered.carried[:, list(rows)].nonzero()[0])))
     return Support(
-        users=max(part.users for part in parts),
-        notes=max(notes, *(part.notes for part in parts)),
-        lift=max(part.lift for part in parts),
-        engagement=sum(part.engagement * weight for part, weight in zip(parts, weights, strict=True)) / total,
-        freshness=sum(part.freshness * weight for part, weight in zip(parts, weights, strict=True)) / total,
+        users=users,
+        notes=notes,
+        lift=round(sum(part.lift * weight for part, weight in zip(parts, weights, strict=True)) / total, 2),
+        engagement=round(sum(part.engagement * weight for part, weight in zip(parts, weights, strict=True)) / total, 3),
+        freshness=round(sum(part.freshness * weight for part, weight in zip(parts, weights, strict=True)) / total, 3),
     )
 
 
@@ -194,6 +234,3 @@ def _renamed(entry: Entry, roots: Roots) -> Entry:
     near = renamed(entry.cluster.near)
     cluster = entry.cluster if near == entry.cluster.near else entry.cluster.model_copy(update={"near": near})
     return replace(entry, cluster=cluster, neighbours=renamed(entry.neighbours))
-
-
-__all__ = ["Entry", "Roots", "better", "candidates", "joined", "pages"]

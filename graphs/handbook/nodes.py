@@ -9,21 +9,20 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from graphs.handbook.bounded import bounded
+from graphs.handbook.checking import in_own_words, names_apart, verify, without_instructions, written
 from graphs.handbook.context import HandbookContext
-from graphs.handbook.joining import Entry, Roots, better, candidates, joined, pages
+from graphs.handbook.joining import Entry, candidates, joined, pages, roots_of
 from graphs.handbook.meanings import Meanings
 from graphs.handbook.state import HandbookState
-from handbook.mine import interests as interests_of
-from handbook.mine.records import Cluster
-from handbook.records import Handbook, Interest
+from handbook.mining.records import Cluster, Gathered
+from handbook.records import Interest
 from notes.language import has_han, language_of
-from notes.words import form_key
 from signatures.dedupe import meaning_matters
 from signatures.handbook.answers import Pair
-from signatures.handbook.applying import Nearness, named, objection_to_merging, related, unnamed
+from signatures.handbook.applying import named, related, unnamed
 from signatures.handbook.evidence import alike
 from signatures.handbook.grounds import instructs, tidy
-from signatures.handbook.questions import ClusterQuestion, Finding, FindingField, MergeQuestion, NamingLimits, Words
+from signatures.handbook.questions import ClusterQuestion, Finding, MergeQuestion, NamingLimits, Words
 from signatures.questions import Answered, StepFailed
 
 Update = dict[str, Any]
@@ -55,12 +54,12 @@ async def name(state: HandbookState, runtime: Runtime[HandbookContext]) -> Updat
     """Name and describe every cluster."""
     context = _context(runtime)
     clusters, program = state["clusters"], context.program
-    own = _by_cluster(clusters, interests_of(clusters))
+    homes = await asyncio.to_thread(in_own_words, clusters)
     pictures = {note.id: note.attributes for note in state["gathered"].evidence if note.attributes}
     counts: Counter[str] = Counter(dict.fromkeys(ASKED, 0))
 
     async def one(number: int) -> tuple[Entry, tuple[Finding, ...]]:
-        question = _question(clusters[number], own[number], pictures, context.limits)
+        question = _question(clusters[number], homes[number], state["gathered"], pictures, context.limits)
         try:
             answered = await program.name(question)
         except StepFailed as failed:
@@ -72,7 +71,13 @@ async def name(state: HandbookState, runtime: Runtime[HandbookContext]) -> Updat
         # All its sentences: of those that were not shown none is lost.
         sentences = tuple(dict.fromkeys((*applied.sentences, *clusters[number].sentences)))
         entry = Entry(
-            cluster=clusters[number], words=applied.words, own=question.words, by=applied.by, sentences=sentences
+            cluster=clusters[number],
+            home=homes[number],
+            words=applied.words,
+            own=question.words,
+            tags=homes[number].tags,
+            by=applied.by,
+            sentences=sentences,
         )
         return entry, applied.findings
 
@@ -117,7 +122,7 @@ async def merge(state: HandbookState, runtime: Runtime[HandbookContext]) -> Upda
     )
     evidence = await _evidence_meant(entries, ((question, said) for question, said, _ in answers), context)
     found = [related(question, said, evidence.cosine) for question, said, _ in answers]
-    roots, refused = _roots(entries, {pair for page in found for pair in page.same}, evidence.cosine, context.limits)
+    roots, refused = roots_of(entries, {pair for page in found for pair in page.same}, evidence.cosine, context.limits)
     beside: dict[str, dict[str, None]] = {}
     for first, second in (pair for page in found for pair in page.neighbours):
         beside.setdefault(first, {})[second] = None
@@ -126,86 +131,19 @@ async def merge(state: HandbookState, runtime: Runtime[HandbookContext]) -> Upda
     placed = [replace(entry, neighbours=(*beside.get(entry.key, ()), *entry.cluster.near)) for entry in entries]
     failed = (finding for _, _, findings in answers for finding in findings)
     findings = dict.fromkeys((*failed, *(finding for page in found for finding in page.findings), *refused))
-    return {"entries": joined(placed, roots), "noted": tuple(findings), "asked": dict(counts)}
+    return {"entries": joined(placed, roots, state["gathered"]), "noted": tuple(findings), "asked": dict(counts)}
 
 
 async def check(state: HandbookState, runtime: Runtime[HandbookContext]) -> Update:
-    """The handbook, whole: every phrase in one interest of its category, names apart, neighbours that are there."""
+    """The handbook, whole: every tag in one interest of its category, names apart, neighbours that are there."""
     context = _context(runtime)
-    entries, repaired = _names_apart(state["entries"])
-    clusters = [entry.cluster for entry in entries]
-    mined = interests_of(clusters)
-    base = _by_cluster(clusters, mined)
-    ids = {entry.key: interest.id for entry, interest in zip(entries, base, strict=True)}
-    written = {}
-    for entry, interest in zip(entries, base, strict=True):
-        neighbours = [ids[key] for key in entry.neighbours if key in ids]
-        fields = {
-            **interest.model_dump(exclude={"support"}),
-            **_words(entry, interest),
-            "support": interest.support,
-            "evidence": entry.sentences[: len(interest.evidence)],
-            "neighbours": tuple(dict.fromkeys(neighbours))[: context.limits.neighbours],
-            "words": entry.written_by,
-        }
-        written[interest.id] = Interest(**fields).signed()
-    handbook = mined.model_copy(
-        update={
-            "name": state["name"],
-            "categories": tuple(
-                category.model_copy(update={"interests": tuple(written[i.id] for i in category.interests)})
-                for category in mined.categories
-            ),
-        }
-    )
-    verify(handbook, clusters)
-    ids_of = {key: ids[entry.key] for entry in entries for key in entry.members}
+    entries, repaired = names_apart(state["entries"])
+    handbook = written(state["name"], entries, state["gathered"].categories, context.limits)
+    verify(handbook, entries)
+    ids = {key: entry.home.id for entry in entries for key in entry.members}
     noted = (*state.get("noted", ()), *repaired)
-    findings = tuple(finding.model_copy(update={"id": ids_of.get(finding.id, finding.id)}) for finding in noted)
+    findings = tuple(finding.model_copy(update={"id": ids.get(finding.id, finding.id)}) for finding in noted)
     return {"handbook": handbook, "findings": findings}
-
-
-def without_instructions(clusters: Sequence[Cluster]) -> tuple[tuple[Cluster, ...], tuple[Finding, ...]]:
-    """The clusters without sentences and phrases that address a tagger; one that has nothing else is left out."""
-    kept, findings = [], []
-    for cluster in clusters:
-        if not instructs("\n".join((*(stats.phrase for stats in cluster.phrases), *cluster.sentences))):
-            kept.append(cluster)
-            continue
-        phrases = tuple(stats for stats in cluster.phrases if not instructs(stats.phrase))
-        sentences = tuple(sentence for sentence in cluster.sentences if not instructs(sentence))
-        lost: dict[FindingField, int] = {
-            "tags": len(cluster.phrases) - len(phrases),
-            "evidence": len(cluster.sentences) - len(sentences),
-        }
-        for field, count in lost.items():
-            if count:
-                message = f"{count} of them address the tagger and are left out"
-                findings.append(Finding(id=cluster.key, field=field, reason="instruction", message=message))
-        if not phrases:
-            message = "nothing is left of it but instructions; it is no interest"
-            findings.append(Finding(id=cluster.key, field="entry", reason="instruction", message=message))
-        else:
-            kept.append(cluster.model_copy(update={"phrases": phrases, "sentences": sentences}))
-    return tuple(kept), tuple(findings)
-
-
-def verify(handbook: Handbook, clusters: Sequence[Cluster]) -> None:
-    """Whatever was answered, a handbook of ours is whole; where it is not, the mistake is ours."""
-    interests = [interest for category in handbook.categories for interest in category.interests]
-    assert len(interests) == len(handbook.interests) == len(clusters)
-    homes = Counter((interest.category, tag) for interest in interests for tag in interest.tags)
-    for cluster in clusters:
-        for stats in cluster.phrases:
-            assert homes[cluster.category, stats.phrase] == 1, (cluster.key, stats.phrase)
-    for category in handbook.categories:
-        names = [form_key(interest.name) for interest in category.interests]
-        assert len(set(names)) == len(names), category.id
-    for interest in interests:
-        assert interest.words
-        assert not interest.edited
-        assert interest.id not in interest.neighbours
-        assert handbook.interests.keys() >= set(interest.neighbours), interest.id
 
 
 def _context(runtime: Runtime[HandbookContext]) -> HandbookContext:
@@ -215,14 +153,15 @@ def _context(runtime: Runtime[HandbookContext]) -> HandbookContext:
 
 
 def _question(
-    cluster: Cluster, own: Interest, pictures: Mapping[str, Sequence[str]], limits: NamingLimits
+    cluster: Cluster, own: Interest, gathered: Gathered, pictures: Mapping[str, Sequence[str]], limits: NamingLimits
 ) -> ClusterQuestion:
     details = Counter(detail for note in cluster.notes[:_NOTES] for detail in pictures.get(note, ()))
     frequent = [detail for detail, _ in details.most_common(2 * limits.details) if not instructs(detail)]
     phrases = cluster.phrases[: limits.phrases]
+    category = gathered.categories.get(cluster.category, cluster.category)
     return ClusterQuestion(
         key=cluster.key,
-        category=cluster.category,
+        category="" if instructs(category) else category,
         lang=language_of(" ".join(stats.phrase for stats in phrases)),
         phrases=phrases,
         sentences=cluster.sentences[: limits.sentences],
@@ -230,40 +169,6 @@ def _question(
         words=Words(own.name, own.description, own.guidance, own.attributes),
         limits=limits,
     )
-
-
-def _by_cluster(clusters: Sequence[Cluster], handbook: Handbook) -> list[Interest]:
-    """The interest that was made of each cluster."""
-    made = {(i.category, tag): i for i in handbook.interests.values() for tag in i.tags}
-    return [made[cluster.category, cluster.phrases[0].phrase] for cluster in clusters]
-
-
-def _words(entry: Entry, interest: Interest) -> dict[str, Any]:
-    """Its words; where they are the evidence's own, those of all that was put together in it."""
-    kept = {field: value for field, value in entry.words._asdict().items() if value != getattr(entry.own, field)}
-    fresh = {field: getattr(interest, field) for field in Words._fields}
-    return {**fresh, **kept, "name": entry.words.name}
-
-
-def _roots(
-    entries: Sequence[Entry], pairs: Iterable[tuple[str, str]], nearness: Nearness, limits: NamingLimits
-) -> tuple[Roots, tuple[Finding, ...]]:
-    """Which entry speaks for which: the better supported of a pair, if it may also be one with all it speaks for."""
-    by_key = {entry.key: entry for entry in entries}
-    roots = Roots()
-    findings = []
-    for pair in sorted(pairs):
-        one, other = map(roots.of, pair)
-        if one == other:
-            continue
-        winner, loser = better(by_key[one], by_key[other])
-        found = objection_to_merging(winner.shown, loser.shown, nearness, limits)
-        if found is None:
-            roots.join(loser.key, winner.key)
-        else:
-            message = f"{found.detail}; “{winner.words.name}” and “{loser.words.name}” stay two"
-            findings.append(Finding(id=winner.key, field="merge", reason=found.reason, message=message))
-    return roots, tuple(findings)
 
 
 async def _names_meant(entries: Sequence[Entry], found: Sequence[Sequence[int]], context: HandbookContext) -> Meanings:
@@ -303,32 +208,3 @@ def _count(counts: Counter[str], kind: str, answered: Answered[Any]) -> None:
             "cached": int(answered.cached),
         }
     )
-
-
-def _names_apart(entries: Sequence[Entry]) -> tuple[list[Entry], tuple[Finding, ...]]:
-    """The entries with no name twice in a category: the better supported one keeps it."""
-    order = sorted(range(len(entries)), key=lambda n: (-entries[n].cluster.support.users, n))
-    taken: set[tuple[str, str]] = set()
-    found: dict[int, Entry] = {}
-    findings = []
-    for number in order:
-        entry = entries[number]
-        category = entry.cluster.category
-        free = next(name for name in _possible_names(entry) if (category, form_key(name)) not in taken)
-        taken.add((category, form_key(free)))
-        if free != entry.words.name:
-            message = f"“{entry.words.name}” is the name of another interest of {category}; it is “{free}” now"
-            findings.append(Finding(id=entry.key, field="name", reason="same_name", message=message))
-            words, own = (words._replace(name=free) for words in (entry.words, entry.own))
-            entry = replace(entry, words=words, own=own)
-        found[number] = entry
-    return [found[number] for number in range(len(entries))], tuple(findings)
-
-
-def _possible_names(entry: Entry) -> Iterable[str]:
-    yield entry.words.name
-    yield entry.own.name
-    for stats in entry.cluster.phrases:
-        yield stats.phrase[:120]
-    for number in range(2, 10_000):
-        yield f"{entry.own.name[:110]} {number}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from handbook.mine.records import MiningOptions
+from handbook.mining.records import MiningOptions
 from notes.formats import UnreadableInput
 
 FILE = "behaviour.parquet"

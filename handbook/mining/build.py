@@ -17,7 +17,7 @@ from handbook.evidence import EvidenceNote
 from handbook.mining import behaviour, phrases, statistics
 from handbook.mining.categories import GENERAL, category_names, proposed, slug
 from handbook.mining.clusters import groups, phrase_vectors
-from handbook.mine.records import Cluster, Gathered, MiningOptions, PhraseStats
+from handbook.mining.records import Cluster, Gathered, MiningOptions, PhraseStats
 from handbook.mining.words import in_evidence_words
 from handbook.records import Category, Handbook, Support
 from notes.records import Note, Reject
@@ -176,9 +176,10 @@ def _evidence(
     connection.register("kept", pa.table(table, schema))
     connection.execute(
         """CREATE OR REPLACE TABLE carrying AS
-        SELECT note, number, category FROM noted JOIN kept USING (category, key)
-        UNION SELECT note, number, category FROM (SELECT note, category, key FROM searched GROUP BY ALL
-            HAVING count(DISTINCT user_key) >= 2) JOIN kept USING (category, key)"""
+        SELECT note, number, category, bool_or(hashtag) AS hashtag FROM (
+        SELECT note, number, category, hashtag FROM noted JOIN kept USING (category, key)
+        UNION ALL SELECT note, number, category, false FROM (SELECT note, category, key FROM searched GROUP BY ALL
+            HAVING count(DISTINCT user_key) >= 2) JOIN kept USING (category, key)) GROUP BY ALL"""
     )
     chosen = connection.execute(
         """WITH heavy AS (SELECT note, sum(weight) AS weight FROM weighed GROUP BY note),
@@ -198,9 +199,14 @@ def _evidence(
         "chosen", pa.table({"note": pa.array(list(rows), pa.string()), "row": pa.array(range(len(rows)), pa.int32())})
     )
     pairs = connection.execute(
-        "SELECT row, number FROM carrying JOIN chosen USING (note) ORDER BY row, number"
+        "SELECT row, number, hashtag FROM carrying JOIN chosen USING (note) ORDER BY row, number"
     ).fetchnumpy()
     carried = _ones(pairs["row"], pairs["number"], (len(rows), len(found)))
+    # What an author wrote as hashtags is what the note is known by; only without any does its title speak for it.
+    hashtag = np.asarray(pairs["hashtag"], dtype=bool)
+    written = np.bincount(pairs["row"][hashtag], minlength=len(rows)) > 0
+    own = hashtag | ~written[pairs["row"]]
+    known_by = _ones(pairs["row"][own], pairs["number"][own], (len(rows), len(found)))
     touched = connection.execute(
         """SELECT DISTINCT number, user_no FROM (
             SELECT number, user_key FROM weighed JOIN carrying USING (note)
@@ -210,7 +216,7 @@ def _evidence(
     ).fetchnumpy()
     users = int(touched["user_no"].max()) + 1 if len(touched["user_no"]) else 0
     acted = _ones(touched["number"], touched["user_no"], (len(found), users))
-    return _notes(notes, rows, weights, carried, found, of_note), carried, acted
+    return _notes(notes, rows, weights, known_by, found, of_note), carried, acted
 
 
 def _ones(rows: Any, columns: Any, shape: tuple[int, int]) -> sparse.csr_matrix:
@@ -222,7 +228,7 @@ def _notes(
     notes: Path,
     rows: dict[str, int],
     weights: dict[str, int],
-    carried: sparse.csr_matrix,
+    known_by: sparse.csr_matrix,
     found: Sequence[PhraseStats],
     of_note: dict[str, str],
 ) -> list[EvidenceNote]:
@@ -233,7 +239,7 @@ def _notes(
             place = rows.get(row["id"])
             if place is None:
                 continue
-            numbers = carried.indices[carried.indptr[place] : carried.indptr[place + 1]]
+            numbers = known_by.indices[known_by.indptr[place] : known_by.indptr[place + 1]]
             made[place] = EvidenceNote(
                 **{**row, "attributes": tuple(row["attributes"])},
                 category=of_note[row["id"]],

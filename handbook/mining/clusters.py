@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.cluster import hierarchy
 
-from handbook.mine.records import PhraseStats
+from handbook.mining.records import PhraseStats
 from notes.language import has_han
 
 Floats = NDArray[np.float32]

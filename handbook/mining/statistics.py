@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from handbook.mining.behaviour import MICRO
-from handbook.mine.records import MiningOptions, PhraseStats
+from handbook.mining.records import MiningOptions, PhraseStats
 from notes.words import form_key
 
 _DISTINCT = 1.64
@@ -52,6 +52,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, notes: str, categories: dict[
         WHERE keys.key <> '' GROUP BY spelled.id, keys.key"""
     )
     if not acts:
+        # Authors' hashtags are the behaviour; what else stands in a title is not, unless nobody wrote a hashtag.
+        connection.execute("DELETE FROM noted WHERE NOT hashtag AND (SELECT bool_or(hashtag) FROM noted)")
         connection.execute(
             f"""CREATE OR REPLACE TABLE weighed AS
             WITH notes AS (SELECT id, author, moment FROM read_parquet(?)), newest AS (SELECT max(moment) AS m,
@@ -94,8 +96,6 @@ def counted(connection: duckdb.DuckDBPyConnection, options: MiningOptions, *, ac
         & (users >= max(3, least))
         & ((lift >= _DISTINCT) | (not several))
     )
-    if not acts and hashtag.any():
-        spoken &= False  # authors' hashtags are the behaviour; what else stands in a title is not
     keep = supported & (hashtag | spoken | (searched & (users >= max(2, least))))
     if several:
         keep &= _at_home(rows["key"], users, lift, keep)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import regex
 
 from handbook.mining.categories import slug
-from handbook.mine.records import Cluster, PhraseStats
+from handbook.mining.records import Cluster, PhraseStats
 from handbook.records import Interest
 from notes.language import has_han
 from notes.words import terms, zipf

@@ -75,7 +75,7 @@ class Grounds:
     known: frozenset[str]
     """Terms: what a text may speak of."""
     words: frozenset[str]
-    """Words that are not Chinese, stopwords too: what a name may consist of."""
+    """Base forms of words that are not Chinese: what a name may consist of."""
     amounts: frozenset[str]
     """Numbers that may be named."""
     phrases: str

@@ -1,0 +1,91 @@
+"""What mining passes on from step to step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pydantic import Field, NonNegativeInt
+from scipy import sparse
+
+from handbook.evidence import EvidenceNote
+from handbook.records import Support
+from notes.records import InteractionKind, Record
+
+Weights = dict[InteractionKind, float]
+WEIGHTS: Weights = {"click": 1.0, "like": 2.0, "save": 3.0, "comment": 3.0, "share": 4.0, "search": 2.0}
+
+
+class MiningOptions(Record):
+    """How behaviour is read."""
+
+    weights: Weights = Field(default_factory=lambda: dict(WEIGHTS))
+    """Of each kind of act. Of one user's acts on one note only the weightiest counts."""
+    half_life_days: float | None = Field(default=None, gt=0)
+    """Days until an act weighs half, counted back from the newest act, never from today's date; None: a quarter of the
+    time the acts span, at least 30 days."""
+    min_strength: float | None = None
+    """Acts whose `strength` is lower are no sign of interest (a rating of 2 of 5); None: every act is."""
+    min_users: NonNegativeInt | None = None
+    """Distinct users behind a phrase; None: 3 with interactions, 1 where authors' hashtags are the behaviour."""
+    max_phrases: int = Field(default=4000, ge=1)
+    """Of a category, best supported first."""
+    max_evidence: int = Field(default=20_000, ge=1)
+    """Evidence notes kept, spread over categories and interests."""
+    memory: str = "1GB"
+    """What the query engine may hold before it writes to disk."""
+
+
+class PhraseStats(Record):
+    """A phrase users of a category act on."""
+
+    phrase: str
+    """As it is mostly written."""
+    category: str
+    users: NonNegativeInt
+    """Distinct users, each counted once a note and once a phrase."""
+    notes: NonNegativeInt
+    """Notes of the category that carry it."""
+    weight: float
+    """Sum over (user, note) of the act's weight times its decay."""
+    lift: float
+    """Log-odds against the other categories with a Dirichlet prior, in standard errors (Monroe et al. 2008)."""
+    engagement: float
+    """Share of (user, note) pairs that go beyond a click."""
+    freshness: float
+    """Mean decay of its acts, 0 to 1."""
+    hashtag: bool = False
+    """Whether authors write it as a hashtag (not only in titles or searches)."""
+
+
+class Cluster(Record):
+    """Phrases that speak of one interest, before it has a name."""
+
+    key: str
+    """Stable within a build: the category and the best supported phrase."""
+    category: str
+    phrases: tuple[PhraseStats, ...]
+    """Best supported first."""
+    support: Support
+    notes: tuple[str, ...]
+    """Ids of its evidence notes, best first."""
+    sentences: tuple[str, ...]
+    """Titles of evidence notes and searches, best first."""
+    near: tuple[str, ...] = ()
+    """Keys of the nearest other clusters, nearest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """What was counted."""
+
+    options: MiningOptions
+    phrases: Sequence[PhraseStats]
+    """Category by category, best supported first; the order does not depend on the input's."""
+    evidence: Sequence[EvidenceNote]
+    carried: sparse.csr_matrix | None = None
+    """Which evidence note carries which phrase, shape (evidence, phrases); None: as the notes' tags say."""
+    acted: sparse.csr_matrix | None = None
+    """Which user acted on notes with which phrase, shape (phrases, users); None: only their number is known."""
+    categories: dict[str, str] = field(default_factory=dict)
+    """Id of each category and how it is written."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Rows read, rejected, acts of unknown notes, users …; for the report."""
