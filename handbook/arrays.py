@@ -12,6 +12,7 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from handbook.records import Interest
+from notes.language import has_han
 from notes.words import terms
 
 Vectors = NDArray[np.float32]
@@ -48,7 +49,8 @@ class Arrays:
         sentences = [sentence for interest in interests for sentence in interest.evidence]
         starts = np.zeros(len(interests) + 1, dtype=np.int64)
         np.cumsum([len(interest.evidence) for interest in interests], out=starts[1:])
-        vectors = _encoded(texts + sentences, encoder, progress)
+        said = [_readable(i.name, i.description, *i.tags) for i in interests]
+        vectors = _encoded([*said, *(_readable(sentence) for sentence in sentences)], encoder, progress)
         words = [f"{text} {' '.join(i.evidence)}" for text, i in zip(texts, interests, strict=True)]
         term_starts, rows, weights, numbers = _postings(words)
         return cls(
@@ -114,15 +116,27 @@ class Arrays:
         return found
 
 
+def _readable(*parts: str) -> str:
+    """What an encoder that knows English can read: the parts without Chinese in them, on one line."""
+    return ", ".join(part for part in parts if part.strip() and not has_han(part))
+
+
 def _encoded(texts: Sequence[str], encoder: Embeddings, progress: Progress | None) -> Vectors:
-    if not texts:
-        return np.zeros((0, 0), dtype=np.float32)
-    parts = []
-    for start in range(0, len(texts), 1024):
+    """Unit vectors, shape (n, d); zeros for empty texts."""
+    rows = [row for row, text in enumerate(texts) if text]
+    found: Vectors | None = None
+    for start in range(0, len(rows), 1024):
         if progress is not None:
-            progress("reading interests", start, len(texts))
-        parts.append(np.asarray(encoder.embed_documents(list(texts[start : start + 1024])), dtype=np.float32))
-    return np.concatenate(parts)
+            progress("reading interests", start, len(rows))
+        part = rows[start : start + 1024]
+        vectors = np.asarray(encoder.embed_documents([texts[row] for row in part]), dtype=np.float32)
+        if found is None:
+            found = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
+        found[part] = vectors
+    if found is None:
+        width = len(encoder.embed_query("width")) if texts else 0
+        found = np.zeros((len(texts), width), dtype=np.float32)
+    return found
 
 
 def _postings(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int32], Vectors, dict[str, int]]:

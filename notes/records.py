@@ -208,6 +208,7 @@ DecisionReason = Literal[
     "spelling",
     "same_meaning",
     "coarser",
+    "unlikely_finer",
     "teacher",
     "no_evidence",
     "instruction",

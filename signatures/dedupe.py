@@ -84,7 +84,10 @@ def dedupe(
             continue
         a, b = drafts[coarse], drafts[fine]
         if _contains(forms[fine], forms[coarse]) and not (a.interest and b.interest and a.interest != b.interest):
-            merge(coarse, fine, "coarser", f"all of it is said by “{b.tag}”")
+            if b.score >= limits.finer * a.score:
+                merge(coarse, fine, "coarser", f"all of it is said by “{b.tag}”")
+            else:
+                merge(fine, coarse, "unlikely_finer", f"{b.score:.2f} where “{a.tag}” has {a.score:.2f}")
     for loser, winner, said in _opinions(opinion, len(drafts)):
         if loser not in into and forms[loser].numbers == forms[winner].numbers:
             merge(loser, winner, "coarser" if said == "coarser" else "teacher", f"the teacher: {said}")

@@ -30,6 +30,8 @@ class TagLimits(Record):
     """Similarity of 100 from which two spellings are one (rapidfuzz ratio)."""
     meaning: float = 0.86
     """Cosine from which two tags say the same."""
+    finer: float = 0.33
+    """Share of a coarser tag's score from which the finer form speaks for both; below it the coarser one does."""
 
 
 @dataclass(frozen=True, kw_only=True)

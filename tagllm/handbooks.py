@@ -15,7 +15,7 @@ from handbook.arrays import Progress as Report
 from handbook.evidence import write_evidence
 from handbook.file import FILE
 from handbook.folder import Manifest, index_handbook
-from handbook.mine.records import Gathered, MiningOptions
+from handbook.mining.records import Gathered, MiningOptions
 from handbook.mining import mine
 from handbook.mining.phrases import FILE as NOTES
 from handbook.update import Change, changes, merged

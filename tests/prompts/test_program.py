@@ -9,9 +9,10 @@ import pytest
 import prompts
 from prompts import Prompt, PromptError
 from prompts.program import LOCK, ROOT
+from signatures.handbook import NamingLimits
 from signatures.questions import TagLimits
 
-STEPS = {"tagging": {"describe", "match", "draft", "dedupe", "refine"}, "tagging_fused": {"fused"}}
+STEPS = {"tagging": {"describe", "match", "draft", "dedupe", "refine"}, "tagging_fused": {"fused"}, "handbook": {"name", "merge"}}
 SHIPPED = [f"{name}/v{version}" for name in prompts.names() for version in prompts.versions(name)]
 
 
@@ -49,7 +50,7 @@ def test_shipped_version_loads_and_is_pinned(id: str) -> None:
 
 @pytest.mark.parametrize("id", SHIPPED)
 def test_every_slot_is_a_limit_and_every_prompt_can_be_rendered(id: str) -> None:
-    limits = TagLimits().model_dump()
+    limits = {**TagLimits().model_dump(), **NamingLimits().model_dump()}
     for step, prompt in prompts.load(id).prompts.items():
         assert prompt.slots <= limits.keys(), f"{id}/{step} asks for {prompt.slots - limits.keys()}"
         text = prompt.render(**{slot: limits[slot] for slot in prompt.slots})
@@ -96,7 +97,7 @@ def test_value_for_words_without_slots_is_named() -> None:
     [
         ("tagging/v9", "no prompt program tagging/v9; on disk: tagging/v1"),
         ("tagging/v0", "on disk: tagging/v1"),
-        ("nothing/v1", "no prompt program nothing/v1; on disk: programs: tagging, tagging_fused"),
+        ("nothing/v1", "no prompt program nothing/v1; on disk: programs: handbook, tagging, tagging_fused"),
         ("tagging", "'tagging' names no prompt program; write NAME/vN, such as tagging/v1"),
         ("tagging/1", "write NAME/vN"),
         ("../tagging/v1", "write NAME/vN"),

@@ -150,6 +150,15 @@ def test_coarser_form_gives_way_to_the_finer(coarse: str, fine: str) -> None:
         assert _fates(found) == {coarse: ("coarser", fine)}
 
 
+def test_finer_form_that_is_far_less_likely_gives_way() -> None:
+    drafts = [DraftTag(tag="skyline", score=0.9), DraftTag(tag="Paris skyline", score=0.2)]
+    found = dedupe(drafts, LIMITS)
+    assert _fates(found) == {"Paris skyline": ("unlikely_finer", "skyline")}
+    assert "0.20 where “skyline” has 0.90" in found.decisions[0].detail
+    bolder = LIMITS.model_copy(update={"finer": 0.1})
+    assert _fates(dedupe(drafts, bolder)) == {"skyline": ("coarser", "Paris skyline")}
+
+
 def test_coarser_form_stays_where_it_serves_another_interest() -> None:
     found = dedupe(_drafts("singapore", "singapore itinerary", interests=("a.cities", "a.plans")), LIMITS)
     assert _kept(found) == ["singapore", "singapore itinerary"]
