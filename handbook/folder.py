@@ -3,7 +3,7 @@
     handbook.yaml        read and edited by people
     evidence.parquet     evidence notes, where it was mined
     behaviour.parquet    who acted on which note, users as digests, where interactions were given
-    phrases.parquet      which phrases a note carries
+    notes.parquet        all notes it was mined from, with their phrases
     index/               derived: vectors, matcher, and manifest.json, which says what they were made of
 
 Everything derived can be made anew from the rest; an index that does not fit it is an error, never used in silence.

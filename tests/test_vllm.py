@@ -24,7 +24,7 @@ from dspy.lm15 import (
 from graphs.handbook import HandbookContext, build_handbook
 from graphs.tagging import TaggingContext, build_tagging
 from handbook import HandbookIndex
-from handbook.mining.records import Gathered, MiningOptions
+from handbook.mine.records import Gathered, MiningOptions
 from notes import Note
 from notes.pictures import PictureStore
 from notes.reading import read_notes

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from handbook.mining.records import Cluster, Gathered, PhraseStats
+from handbook.mine.records import Cluster, Gathered, PhraseStats
 from handbook.records import Interest, Support
 from notes.words import form_key, word_set
 from signatures.handbook.applying import Nearness, objection_to_merging

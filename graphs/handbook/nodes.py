@@ -14,7 +14,7 @@ from graphs.handbook.context import HandbookContext
 from graphs.handbook.joining import Entry, candidates, joined, pages, roots_of
 from graphs.handbook.meanings import Meanings
 from graphs.handbook.state import HandbookState
-from handbook.mining.records import Cluster, Gathered
+from handbook.mine.records import Cluster, Gathered
 from handbook.records import Interest
 from notes.language import has_han, language_of
 from signatures.dedupe import meaning_matters

@@ -6,7 +6,7 @@ from typing import Annotated, Required, TypedDict
 from pydantic import BaseModel, ConfigDict
 
 from graphs.handbook.joining import Entry
-from handbook.mining.records import Cluster, Gathered
+from handbook.mine.records import Cluster, Gathered
 from handbook.records import Handbook
 from signatures.handbook.questions import Finding
 

@@ -1,5 +1,5 @@
 """Mining: from notes and what people did with them to interests."""
 
-from handbook.mining.build import cluster, interests, mine
+from handbook.mine.build import cluster, interests, mine
 
 __all__ = ["cluster", "interests", "mine"]

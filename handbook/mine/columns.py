@@ -25,7 +25,11 @@ def columnar_rows(path: Path, suffix: str) -> Iterator[Rows]:
                     sound.append(pa.table({"line": lines, **_columns(path, part)}))
             done += batch.num_rows
             yield Rows(path, problems, pa.concat_tables(sound) if sound else None)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
+        if isinstance(error, UnreadableInput):
+            raise
+        if not done:
+            raise UnreadableInput(f"{path.name}: {first_line(error)}") from None
         message = f"the file cannot be read on from here: {first_line(error)}"
         yield Rows(path, (Problem(done + 1, "broken_row", message),))
 

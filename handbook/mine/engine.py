@@ -1,8 +1,9 @@
 """The query engine behind mining: DuckDB within a limit of memory, without access to any file but its own."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -35,9 +36,13 @@ def engine(memory: str) -> Iterator[Connection]:
         except duckdb.Error as error:
             raise ValueError(f"memory {memory!r}: {first_line(error)}; write it like 1GB") from None
         try:
-            for setting in ("python_enable_replacements", "enable_external_access"):
-                connection.execute(f"SET {setting} = false")
-            connection.execute("SET lock_configuration = true")
+            for setting in (
+                "TimeZone = 'UTC'",
+                "python_enable_replacements = false",
+                "enable_external_access = false",
+                "lock_configuration = true",
+            ):
+                connection.execute(f"SET {setting}")
             yield connection
         finally:
             connection.close()
@@ -55,21 +60,20 @@ def tables(connection: Connection, **given: "pa.Table | pa.RecordBatchReader") -
             connection.unregister(name)
 
 
+def make(connection: Connection, name: str, query: str, values: dict[str, Any] | None = None) -> None:
+    """Make the table `name`, a name of ours, of what a query gives."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}", values or {})
+
+
 def fetch(connection: Connection, query: str) -> pa.Table:
     """All rows of a query."""
     return connection.sql(query).to_arrow_table()
 
 
-def number(connection: Connection, query: str) -> int:
+def number(connection: Connection, query: str, values: dict[str, Any] | None = None) -> int:
     """The one number a query gives; 0 for none."""
-    found = connection.execute(query).fetchone()
-    return int(found[0] or 0) if found else 0
-
-
-def case(column: str, values: Mapping[str, int], otherwise: str = "NULL") -> str:
-    """SQL for the number that belongs to a text."""
-    cases = " ".join(f"WHEN '{text}' THEN {value}" for text, value in values.items())
-    return f"CASE {column} {cases} ELSE {otherwise} END"
+    found = connection.execute(query, values or {}).fetchall()
+    return int(found[0][0] or 0) if found else 0
 
 
 def first_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from handbook.evidence import EvidenceNote
 from handbook.records import Support
-from notes.records import InteractionKind, Record
+from notes.records import InteractionKind, Record, Reject
 
 Weights = dict[InteractionKind, float]
 WEIGHTS: Weights = {"click": 1.0, "like": 2.0, "save": 3.0, "comment": 3.0, "share": 4.0, "search": 2.0}
@@ -45,7 +45,7 @@ class PhraseStats(Record):
     notes: NonNegativeInt
     """Notes of the category that carry it."""
     weight: float
-    """Sum over (user, note) of the act's weight times its decay."""
+    """Sum over users of the weight of their weightiest act times its decay: each counts once."""
     lift: float
     """Log-odds against the other categories with a Dirichlet prior, in standard errors (Monroe et al. 2008)."""
     engagement: float
@@ -69,8 +69,12 @@ class Cluster(Record):
     """Ids of its evidence notes, best first."""
     sentences: tuple[str, ...]
     """Titles of evidence notes and searches, best first."""
+    searches: tuple[str, ...] = ()
+    """Those of them that people searched for."""
     near: tuple[str, ...] = ()
     """Keys of the nearest other clusters, nearest first."""
+    speaking: tuple[str, ...] = ()
+    """Phrases that speak for the others, best first; empty: the best supported one does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +86,16 @@ class Gathered:
     """Category by category, best supported first; the order does not depend on the input's."""
     evidence: Sequence[EvidenceNote]
     carried: sparse.csr_matrix | None = None
-    """Which evidence note carries which phrase, shape (evidence, phrases); None: as the notes' tags say."""
+    """Which note carries which phrase, shape (notes, phrases); None: as the evidence notes' tags say."""
     acted: sparse.csr_matrix | None = None
-    """Which user acted on notes with which phrase, shape (phrases, users); None: only their number is known."""
+    """Which user acted on notes with which phrase, shape (phrases, users); None: nobody did, authors are the users."""
+    share: int = 1
+    """One of how many users stands in `acted`: more where they are very many."""
+    searches: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By id of an evidence note, the searches that led several users to it, most users first."""
     categories: dict[str, str] = field(default_factory=dict)
     """Id of each category and how it is written."""
     counts: dict[str, int] = field(default_factory=dict)
     """Rows read, rejected, acts of unknown notes, users …; for the report."""
+    rejects: tuple[Reject, ...] = ()
+    """Examples of rows that were no note or no interaction."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from handbook.mining.records import PhraseStats
+from handbook.mine.records import PhraseStats
 from notes.records import FailureReason, Record
 from signatures.handbook.answers import MergedInterests, Named
 from signatures.questions import Answered

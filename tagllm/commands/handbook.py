@@ -79,7 +79,7 @@ def build(
     Exit status: 0 every row was used, 1 some were rejected and are counted, 2 wrong usage.
     """
     from handbook import HandbookError
-    from handbook.mining.records import MiningOptions
+    from handbook.mine.records import MiningOptions
     from notes.reading import UnreadableInput
     from tagllm.handbooks import build as build_handbook
 

@@ -21,7 +21,7 @@ from graphs.handbook.checking import verify, without_instructions
 from graphs.handbook.joining import pages
 from handbook import Handbook
 from handbook.evidence import EvidenceNote
-from handbook.mining.records import Cluster, Gathered, MiningOptions
+from handbook.mine.records import Cluster, Gathered, MiningOptions
 from handbook.records import Support
 from signatures.handbook import HandbookProgram, NamingLimits, evidence_program, llm_handbook_program
 from signatures.handbook.answers import MergedInterests, Named, Pair

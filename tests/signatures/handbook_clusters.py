@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from handbook.mining.records import Cluster, PhraseStats
+from handbook.mine.records import Cluster, PhraseStats
 from handbook.records import Support
 from notes.language import language_of
 from signatures.handbook.questions import ClusterQuestion, NamingLimits, Words

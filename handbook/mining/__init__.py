@@ -1,5 +1,0 @@
-"""Mining: from notes and what people did with them to interests."""
-
-from handbook.mining.build import cluster, interests, mine
-
-__all__ = ["cluster", "interests", "mine"]
