@@ -23,7 +23,7 @@ class EvidenceNote(Record):
     content: str = ""
     ocr: str = ""
     attributes: tuple[str, ...] = ()
-    """Words for what its pictures show."""
+    """Words for what its pictures show, and the levels of its category where it has several."""
     category: str = ""
     """As the handbook has it; proposed where the note had none."""
     lang: str = ""

@@ -37,7 +37,8 @@ class Signals(NamedTuple):
     @property
     def score(self) -> Vectors:
         """The signals as one number."""
-        return MEANING_WEIGHT * self.meaning + EVIDENCE_WEIGHT * self.evidence + WORDS_WEIGHT * self.words
+        weighed = MEANING_WEIGHT * self.meaning + EVIDENCE_WEIGHT * self.evidence + WORDS_WEIGHT * self.words
+        return weighed.astype(np.float32, copy=False)
 
 
 class HandbookIndex:

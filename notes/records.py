@@ -24,7 +24,7 @@ class Record(BaseModel):
         """A copy with other fields; what was computed from the old ones is computed anew."""
         copied = super().model_copy(update=update, deep=deep)
         for name in copied.__dict__.keys() - type(self).model_fields.keys():
-            del copied.__dict__[name]  # a cached property
+            vars(copied).pop(name)  # a cached property
         return copied
 
 
@@ -62,11 +62,20 @@ class Note(Record):
         """Title and content, a line apart."""
         return f"{self.title}\n{self.content}" if self.title and self.content else self.title or self.content
 
+    @property
+    def category_levels(self) -> tuple[str, ...]:
+        """The levels of a category that has several (`category_path`), coarsest first; empty where there is one."""
+        levels = self.extra.get("category_path")
+        return tuple(str(level)[:120] for level in levels[:8]) if isinstance(levels, list) else ()
+
     @cached_property
     def digest(self) -> str:
         """Changes when anything the tagger is shown changes."""
         return digest_of(
-            [self.title, self.content, self.images, self.category, self.ocr, self.image_attributes, self.lang]
+            [
+                *(self.title, self.content, self.images, self.category, self.ocr, self.image_attributes, self.lang),
+                *self.category_levels,
+            ]
         )
 
 

@@ -68,6 +68,7 @@ _TO_THE_TAGGER = regex.compile(
 _WORDLY = regex.compile(r"[\p{Latin}\d]").match
 _PLURAL_END = regex.compile(r"(?:e?s)?(?![\p{Latin}\d])")
 
+
 @dataclass(frozen=True)
 class Sources:
     """All texts of a note, title first."""
@@ -110,7 +111,7 @@ class Sources:
 
     def note_text(self, note: Note) -> NoteText:
         """What the handbook's matcher reads: without the sentences set aside, with the pictures' text."""
-        attributes = tuple(self.text(("attributes",)).splitlines())
+        attributes = (*self.text(("attributes",)).splitlines(), *note.category_levels)
         title, content, ocr = (self.text((name,)) for name in ("title", "content", "ocr"))
         return NoteText(
             title=title, content=content, ocr=ocr, attributes=attributes, category=note.category, lang=note.lang

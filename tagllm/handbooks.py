@@ -15,9 +15,9 @@ from handbook.arrays import Progress as Report
 from handbook.evidence import write_evidence
 from handbook.file import FILE
 from handbook.folder import Manifest, index_handbook
-from handbook.mine.records import Gathered, MiningOptions
 from handbook.mine import mine
 from handbook.mine.phrases import FILE as NOTES
+from handbook.mine.records import Gathered, MiningOptions
 from handbook.update import Change, changes, merged
 from handbook.writing import write
 from notes.reading import read_notes

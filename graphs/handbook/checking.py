@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from graphs.handbook.joining import Entry
-from handbook.mine.records import Cluster
 from handbook.mine import interests as interests_of
+from handbook.mine.records import Cluster
 from handbook.records import Category, Handbook, Interest
 from notes.words import form_key
 from signatures.handbook.grounds import instructs

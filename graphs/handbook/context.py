@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from langchain_core.embeddings import Embeddings
 
 from handbook.arrays import Progress
-from handbook.mine.records import Cluster, Gathered
 from handbook.mine import cluster as cluster_phrases
+from handbook.mine.records import Cluster, Gathered
 from signatures.handbook.questions import HandbookProgram, NamingLimits
 
 

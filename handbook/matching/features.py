@@ -138,7 +138,7 @@ class Describer:
         parts = [tags] + ([batch.phrases(tags)] if any(note.own.phrases for note in notes) else [])
         joined = Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
         order = np.argsort(joined.row, kind="stable")
-        return Candidates(*(column[order] for column in joined))
+        return Candidates(*(column[order] for column in joined))  # pyright: ignore[reportArgumentType]
 
 
 class _Batch:
@@ -183,7 +183,7 @@ class _Batch:
         votes = np.bincount(soft[-1][1].pairs, minlength=size).astype(np.float32)  # type: ignore
         presence = np.stack(self.places)
         any_field = (presence[:, :-1] > 0).astype(np.float32)
-        share = (sparse.csr_matrix(any_field) @ self.d._share).toarray().astype(np.float32)
+        share = sparse.csr_matrix(sparse.csr_matrix(any_field) @ self.d._share).toarray().astype(np.float32)
         names = self.vectors @ s.names.T
         open_ = self.d.open
         prior = self.d._prior * 0.01
@@ -192,7 +192,9 @@ class _Batch:
             for tag in note.present:
                 standing[row, tag] = 1
         meant = (s.meant + 0.3) / (s.said + 1.5)
-        pre = soft[12].reshape(b, t) + 0.5 * standing * meant + 0.15 * share * share + 0.15 * np.maximum(names, 0) + prior
+        pre = (
+            soft[12].reshape(b, t) + 0.5 * standing * meant + 0.15 * share * share + 0.15 * np.maximum(names, 0) + prior
+        )
         categories = self._category_shares()
         pre += 0.5 * categories
         pre = np.where(open_, pre, -np.inf)
@@ -209,7 +211,6 @@ class _Batch:
         for number, kind in enumerate(KINDS):
             for what, values_ in zip(("soft", "sharp", "best"), soft[4 * number : 4 * number + 3], strict=True):
                 columns[f"{kind}_{what}"] = values_[flat]
-            sums = np.einsum  # placeholder
             total = self._sums(number)[row, tag]
             norm = s.norms[number, tag]
             columns[f"{kind}_centre"] = total / np.sqrt(np.maximum(norm, 1e-3))
@@ -244,10 +245,13 @@ class _Batch:
         columns["category"] = categories[row, tag]
         general = (s.counts[tag] + 0.1) / (s.notes + 1)
         columns["category_lift"] = np.log((columns["category"] + 0.01) / (general + 0.01))
-        columns["is_category"] = [
-            self.d.vocabulary.keys[g] == self.d._category_keys.get(self._category(r), "")
-            for r, g in zip(row.tolist(), tag.tolist(), strict=True)
-        ]
+        columns["is_category"] = np.array(
+            [
+                self.d.vocabulary.keys[g] == self.d._category_keys.get(self._category(r), "")
+                for r, g in zip(row.tolist(), tag.tolist(), strict=True)
+            ],
+            dtype=np.float64,
+        )
         columns["rarest"], columns["commonest"] = s.rarities[tag].T
         for number, name in enumerate(SHAPE):
             columns[name] = self.d.vocabulary.shapes[tag, number]
@@ -299,7 +303,14 @@ class _Batch:
                 tag = number.get(key)
                 said = stands[order] if tag is None else int(s.said[tag])
                 chosen[order] = (place, phrase, key, said)
-            score = [(-(2 * c[1].in_title + np.log1p(c[1].count) - 0.4 * np.log1p(c[3]) + 0.3 * (len(c[1].words) > 1)), c[0], c) for c in chosen]
+            score = [
+                (
+                    -(2 * c[1].in_title + np.log1p(c[1].count) - 0.4 * np.log1p(c[3]) + 0.3 * (len(c[1].words) > 1)),
+                    c[0],
+                    c,
+                )
+                for c in chosen
+            ]
             score.sort(key=lambda e: e[:2])
             for _, _, (place, phrase, key, said) in score[:MAX_PHRASES]:
                 rows.append(row)

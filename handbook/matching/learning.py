@@ -102,7 +102,11 @@ def measured(rows: Ints, probabilities: Floats, labels: NDArray[np.bool_], gold:
     place = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
     f1 = {k: _f1(rows, labels, place < k, gold) for k in (1, 3, 5)}
     best, threshold = -1.0, 0.5
-    for edge in np.unique(np.quantile(probabilities[probabilities > 0.02], np.linspace(0, 1, 101))) if (probabilities > 0.02).any() else [0.5]:
+    for edge in (
+        np.unique(np.quantile(probabilities[probabilities > 0.02], np.linspace(0, 1, 101)))
+        if (probabilities > 0.02).any()
+        else [0.5]
+    ):
         value = _f1(rows, labels, ((probabilities >= edge) | (place < 1)) & (place < 8), gold)
         if value > best:
             best, threshold = value, float(edge)

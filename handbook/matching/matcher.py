@@ -14,7 +14,7 @@ from scipy import sparse
 
 from handbook.evidence import EvidenceNote
 from handbook.matching import learning, storage
-from handbook.matching.features import COLUMNS, Candidates, Describer, Read, code_of, prepare
+from handbook.matching.features import COLUMNS, Candidates, Describer, code_of, prepare
 from handbook.matching.memory import Floats, Ints, Memory, Postings
 from handbook.matching.statistics import Statistics, count
 from handbook.matching.texts import NoteText, read
@@ -70,7 +70,9 @@ class FitReport(Record):
 class Matcher:
     """Ranks tags. Opened with `Matcher.open`; safe to ask from several threads."""
 
-    def __init__(self, describer: Describer, models: Sequence[str], line: tuple[Floats, Floats], threshold: float) -> None:
+    def __init__(
+        self, describer: Describer, models: Sequence[str], line: tuple[Floats, Floats], threshold: float
+    ) -> None:
         import lightgbm
 
         self.threshold = threshold
@@ -108,7 +110,11 @@ class Matcher:
             vector: Meaning of its title and content, shape (d,); None where the encoder cannot read it.
             k: Tags wanted.
         """
-        meaning = np.zeros(self._describer.memory.vectors.shape[1], np.float32) if vector is None else np.asarray(vector, np.float32)
+        meaning = (
+            np.zeros(self._describer.memory.vectors.shape[1], np.float32)
+            if vector is None
+            else np.asarray(vector, np.float32)
+        )
         key = (note, meaning.tobytes())
         with self._lock:
             known = self._kept.get(key)
@@ -125,7 +131,9 @@ class Matcher:
         found = self._describer.describe([prepared], meaning[None])
         if not len(found.row):
             return []
-        scores = np.mean([np.asarray(m.predict(found.features, raw_score=True, num_threads=1)) for m in self._models], 0)
+        scores = np.mean(
+            [np.asarray(m.predict(found.features, raw_score=True, num_threads=1)) for m in self._models], 0
+        )
         probabilities = np.interp(scores, *self._line)
         vocabulary = self._describer.vocabulary
         ranked = []
@@ -201,7 +209,9 @@ def fit(
 class _Work:
     """The evidence notes while they are learned from."""
 
-    def __init__(self, vocabulary: Vocabulary, notes: Sequence[EvidenceNote], vectors: Floats, encoder: Embeddings) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, notes: Sequence[EvidenceNote], vectors: Floats, encoder: Embeddings
+    ) -> None:
         self.vocabulary = vocabulary
         self.notes = notes
         self.vectors = vectors
@@ -218,14 +228,13 @@ class _Work:
         self.statistics = self._count(self.memory, range(len(notes)), vocabulary.counts)
 
     def _count(self, memory: Memory, rows: Sequence[int], supports: Ints) -> Statistics:
-        present, phrases, categories = (
-            [column[i] for i in rows] for column in (self.present, self.phrases, self.categories)
-        )
+        present, phrases = ([column[i] for i in rows] for column in (self.present, self.phrases))
+        categories = [self.categories[i] for i in rows]
         return count(self.vocabulary, memory, supports, present, phrases, categories, self.names)
 
     def pairs(self) -> tuple[Candidates, NDArray[np.bool_], Ints]:
         """Candidates of all notes, each described without its fold; which are right; how many tags each note has."""
-        n, t = len(self.notes), len(self.vocabulary)
+        t = len(self.vocabulary)
         fold = np.array([code_of(note.id) % FOLDS for note in self.notes])
         by_hand = np.array([code_of(key) % 100 < 15 for key in self.vocabulary.keys]) & (self.vocabulary.counts <= 1)
         found: list[Candidates] = []
@@ -245,7 +254,7 @@ class _Work:
                 found.append(batch._replace(row=part[batch.row].astype(np.int32)))
         pairs = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
         order = np.argsort(pairs.row, kind="stable")
-        pairs = Candidates(*(column[order] for column in pairs))
+        pairs = Candidates(*(column[order] for column in pairs))  # pyright: ignore[reportArgumentType]
         own = [{key_of(tag) for tag in note.tags} - {""} for note in self.notes]
         labels = np.fromiter(
             (
@@ -272,7 +281,19 @@ def _names(vocabulary: Vocabulary, encoder: Embeddings, dimension: int) -> Float
     return found
 
 
-_STATISTICS = ("counts", "supports", "said", "meant", "norms", "rarities", "sizes", "shares", "phrases", "phrase_counts", "names")
+_STATISTICS = (
+    "counts",
+    "supports",
+    "said",
+    "meant",
+    "norms",
+    "rarities",
+    "sizes",
+    "shares",
+    "phrases",
+    "phrase_counts",
+    "names",
+)
 
 
 def _pack(memory: Memory, statistics: Statistics) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -291,11 +312,10 @@ def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> tuple[Mem
         categories=tuple(facts["categories"]),
         **{name: arrays[name] for name in _STATISTICS},
     )
-    words, grams = (
-        Postings(*(arrays[f"{kind}_{name}"] for name in Postings._fields)) for kind in ("words", "grams")
-    )
+    words, grams = (Postings(*(arrays[f"{kind}_{name}"] for name in Postings._fields)) for kind in ("words", "grams"))
     indices, indptr = arrays["tags_indices"], arrays["tags_indptr"]
     tags = sparse.csr_matrix(
-        (np.ones(len(indices), dtype=np.float32), indices, indptr), shape=(len(arrays["vectors"]), len(arrays["counts"]))
+        (np.ones(len(indices), dtype=np.float32), indices, indptr),
+        shape=(len(arrays["vectors"]), len(arrays["counts"])),
     )
     return Memory(arrays["vectors"], words, grams, tags), statistics

@@ -40,7 +40,8 @@ class Postings(NamedTuple):
         codes, occurs = codes[kept], occurs[kept]
         weights = np.log((n + 1) / (occurs + 0.5)).astype(np.float32)
         matrix = sparse.csr_matrix(_vectors(notes, codes, weights).T.tocsr())
-        return cls(codes, weights, matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data)
+        indptr, indices = matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32)
+        return cls(codes, weights, indptr, indices, np.asarray(matrix.data, dtype=np.float32))
 
     def matrix(self, n: int) -> sparse.csr_matrix:
         """Codes by notes, shape (f, n)."""
@@ -49,7 +50,8 @@ class Postings(NamedTuple):
     def of_notes(self, rows: NDArray[np.intp], n: int) -> "Postings":
         """The postings of some of the `n` notes."""
         part = sparse.csr_matrix(self.matrix(n)[:, rows])
-        return Postings(self.codes, self.weights, part.indptr.astype(np.int32), part.indices, part.data)
+        indptr, indices = part.indptr.astype(np.int32), part.indices.astype(np.int32)
+        return Postings(self.codes, self.weights, indptr, indices, np.asarray(part.data, dtype=np.float32))
 
     def vectors(self, notes: Sequence[Weighted]) -> sparse.csr_matrix:
         """Notes by codes, rows of unit length, shape (len(notes), f)."""
@@ -124,7 +126,7 @@ class Memory:
 
 
 def _product(left: sparse.csr_matrix, right: sparse.csr_matrix) -> Floats:
-    return np.asarray((left @ right).toarray(), dtype=np.float32)
+    return sparse.csr_matrix(left @ right).toarray().astype(np.float32)
 
 
 class Neighbours(NamedTuple):
@@ -139,7 +141,9 @@ class Neighbours(NamedTuple):
     def of(cls, near: Floats) -> "Neighbours":
         """The nearest by `near`, shape (b, n)."""
         k = min(NEAR, near.shape[1])
-        rows = np.argpartition(-near, k - 1, axis=1)[:, :k] if k < near.shape[1] else np.tile(np.arange(k), (len(near), 1))
+        rows = (
+            np.argpartition(-near, k - 1, axis=1)[:, :k] if k < near.shape[1] else np.tile(np.arange(k), (len(near), 1))
+        )
         values = np.take_along_axis(near, rows, axis=1)
         order = np.argsort(-values, axis=1, kind="stable")
         return cls(np.take_along_axis(rows, order, 1).astype(np.int32), np.take_along_axis(values, order, 1))
@@ -161,4 +165,5 @@ def expand(tags: sparse.csr_matrix, notes: Ints) -> Triples:
     place = np.repeat(np.arange(len(flat)), sizes)
     within = np.arange(len(place)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     found = tags.indices[starts[place] + within]
-    return Triples((place // notes.shape[1]) * np.int64(tags.shape[1]) + found, place)
+    width = np.int64(tags.shape[1])  # pyright: ignore[reportOptionalSubscript]
+    return Triples((place // notes.shape[1]) * width + found, place)

@@ -86,7 +86,7 @@ def count(
         rarities=_rarities(vocabulary, memory),
         categories=known,
         sizes=np.bincount(of[of >= 0], minlength=len(known)).astype(np.int32),
-        shares=(rows @ memory.tags).toarray().astype(np.int32),
+        shares=sparse.csr_matrix(rows @ memory.tags).toarray().astype(np.int32),
         phrases=np.array(common, dtype=np.uint32),
         phrase_counts=np.array([occurs[code] for code in common], dtype=np.int32),
         names=names,

@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 
 def save(folder: Path, arrays: Mapping[str, Array], texts: Mapping[str, str], facts: Mapping[str, Any]) -> None:
-    """Write arrays as `NAME.npy`, texts as `NAME.txt` and facts into `matcher.json`; the same values, the same bytes."""
+    """Write arrays as `NAME.npy`, texts as `NAME.txt`, facts into `matcher.json`; the same values, the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for name, array in sorted(arrays.items()):

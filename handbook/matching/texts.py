@@ -69,7 +69,7 @@ def read(note: NoteText) -> Reading:
     """A note's words and runs of characters."""
     texts = (note.title, note.content, note.ocr, " ".join(note.attributes))
     plain = [normalised(text[:MAX_CHARS]) for text in texts]
-    parts = tuple([*map(parts_of, plain)])
+    parts = tuple(map(parts_of, plain))
     counts: Counter[int] = Counter()
     for words, weight in zip(parts, _WEIGHTS, strict=True):
         for word in words:

@@ -65,7 +65,8 @@ def mine(
             acts.save(folder)
         if not acted:
             acts.take(statistics.authors(connection))
-        of_note = categories_of(folder, {id: number for number, id in enumerate(ids)})
+        number_of = {id: number for number, id in enumerate(ids)}
+        of_note = categories_of(folder, number_of)
         counted = statistics.count(connection, options, of_note, acts=acted)
         chosen = evidence.chosen(connection, folder, ids, counted, of_note, options)
         searches = evidence.searches(connection, ids)
@@ -76,6 +77,7 @@ def mine(
         phrases=counted.phrases,
         evidence=chosen,
         carried=counted.carried,
+        rows=[number_of[note.id] for note in chosen],
         acted=counted.acted if acted else None,
         share=counted.share,
         searches=searches,

@@ -12,6 +12,8 @@ from notes.language import has_han
 
 NEAR = 0.3
 """Cosine, averaged over the pairs of a group, down to which phrases are of one interest."""
+_BRIDGE = 0.22
+"""The same between the two halves of a group: two close circles far from one another are two interests."""
 LARGEST = 25
 """Phrases of an interest; with those that are near to nothing twice as many."""
 SMALLEST = 3
@@ -21,8 +23,8 @@ _JOINS = 0.22
 _ALONE_USERS, _ALONE_NOTES, _OF_NOTES = 5, 3, 100
 """Users and notes from which a phrase that is near to nothing is an interest by itself; in few notes, a hundredth."""
 _NEIGHBOURS = 4
-_NEIGHBOUR = 0.1
-"""Cosine, averaged over pairs, from which two interests are neighbours."""
+_NEIGHBOUR = 0.3
+"""Cosine of their centres from which two interests are neighbours."""
 
 _SPOKEN = 24
 """Characters of a phrase that is named beside another one; a Chinese phrase has half of them."""
@@ -95,7 +97,9 @@ def _cut(near: Floats) -> list[Group]:
         branch = waiting.pop()
         if branch < n:
             found.append([branch])
-        elif sizes[branch] <= LARGEST and _within(rows := _rows(branch, children, n), near) >= NEAR:
+            continue
+        rows = _rows(branch, children, n) if sizes[branch] <= LARGEST and tree[branch - n, 2] <= 1 - _BRIDGE else []
+        if rows and _within(rows, near) >= NEAR:
             found.append(rows)
         else:
             waiting.extend(children[branch - n].tolist())
@@ -163,7 +167,9 @@ def _neighbours(groups: list[Group], near: Floats) -> list[list[int]]:
     inside = [[row for row in group if row < n] for group in groups]
     means = np.stack([near[:, rows].mean(axis=1) if rows else np.full(n, -1.0) for rows in inside], axis=1)
     between = np.stack([means[rows].mean(axis=0) if rows else np.full(len(groups), -1.0) for rows in inside])
-    between = between.round(5)
+    # As cosines of the groups' centres: how near their own phrases are does not matter.
+    lengths = np.sqrt(np.maximum(np.diag(between), 1e-6))
+    between = (between / lengths[:, None] / lengths[None, :]).round(5)
     np.fill_diagonal(between, -1)
     order = np.argsort(-between, axis=1, kind="stable")[:, :_NEIGHBOURS]
     return [[int(o) for o in row if between[number, o] >= _NEIGHBOUR] for number, row in enumerate(order)]

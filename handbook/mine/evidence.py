@@ -57,6 +57,7 @@ def chosen(
     tags: dict[int, list[str]] = {note: [] for note in weights}
     for note, number in zip(with_phrases["note"].to_pylist(), with_phrases["number"].to_pylist(), strict=True):
         tags[note].append(counted.phrases[number].phrase)
+    spelled = {form_key(phrase.phrase): phrase.phrase for phrase in counted.phrases}
     places = {ids[note]: note for note in weights}
     wanted = pa.array(list(places), pa.string())
     found: list[EvidenceNote] = []
@@ -64,9 +65,10 @@ def chosen(
         inside = pa.compute.is_in(table["id"], value_set=wanted)  # pyright: ignore[reportAttributeAccessIssue]
         for row in table.filter(inside).to_pylist():
             note = places[row["id"]]
-            # What its author wrote is what it is known by; only without hashtags does its title speak for it.
-            written = set(row.pop("keys")[: len(row.pop("hashtags"))])
-            own = [tag for tag in tags[note] if form_key(tag) in written]
+            # What its author wrote is what it is known by, whichever category that is an interest of; only without
+            # hashtags does its title speak for it.
+            written = row.pop("keys")[: len(row.pop("hashtags"))]
+            own = [spelled[key] for key in dict.fromkeys(written) if key in spelled]
             found.append(
                 EvidenceNote(
                     **{**row, "attributes": tuple(row["attributes"])},
@@ -89,6 +91,8 @@ def searches(connection: Connection, ids: list[str]) -> dict[str, tuple[str, ...
 
 def carried(gathered: Gathered) -> sparse.csr_matrix:
     """Which evidence note carries which phrase, shape (evidence, phrases)."""
+    if gathered.carried is not None and len(gathered.rows) == len(gathered.evidence):
+        return sparse.csr_matrix(gathered.carried[list(gathered.rows)])
     numbers = {(phrase.category, phrase.phrase): number for number, phrase in enumerate(gathered.phrases)}
     rows, columns = [], []
     for row, note in enumerate(gathered.evidence):
@@ -120,7 +124,7 @@ def of_cluster(gathered: Gathered, by_note: sparse.csc_matrix) -> Shown:
     rows = np.flatnonzero(inside).tolist()
     notes = gathered.evidence
     # What a note carries besides makes it speak less of this.
-    score = {row: inside[row] / len(notes[row].tags) ** 0.5 * math.log1p(1 + notes[row].weight) for row in rows}
+    score = {row: inside[row] / max(1, len(notes[row].tags)) ** 0.5 * math.log1p(1 + notes[row].weight) for row in rows}
     rows.sort(key=lambda row: (-round(score[row], 6), notes[row].id))
     best = [notes[row] for row in rows[: 3 * _NOTES]]
     asked = [query for note in best for query in gathered.searches.get(note.id, ())[:1]]

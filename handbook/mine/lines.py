@@ -14,6 +14,7 @@ from handbook.mine.rows import CODECS, COLUMNS, ROWS, Problem, Rows, require
 from notes.formats import MAX_ROW_BYTES, UnreadableInput
 
 _CHUNK = 4 << 20
+_PIECE = 1 << 14
 _OPEN_CHUNKS = 4
 """Chunks in a row with a quoted field that does not end before the file is read row by row."""
 
@@ -27,39 +28,54 @@ class _Chunk(NamedTuple):
     problem: Problem | None = None
 
 
-def _chunks(path: Path) -> Iterator[_Chunk]:
+def _blocks(path: Path) -> Iterator[bytes | Problem]:
+    """Pieces of a file as it is when unpacked; a problem where it cannot be read on."""
     codec = CODECS.get(path.suffix.lower())
-    line, rest, skipping = 1, b"", False
     with pa.OSFile(str(path)) as file:
         stream = pa.CompressedInputStream(file, codec) if codec else file
         while True:
+            block: list[bytes] = []
             try:
-                block = cast(bytes, stream.read(_CHUNK))
+                while sum(map(len, block)) < _CHUNK:
+                    # Small: what is read at once is lost with the byte where the file breaks.
+                    piece = cast(bytes, stream.read(_PIECE if codec else _CHUNK))
+                    if not piece:
+                        break
+                    block.append(piece)
             except (OSError, ValueError) as error:
-                yield _Chunk(line, rest)
-                line += rest.count(b"\n") + bool(rest)
-                message = f"the file cannot be read on from here: {first_line(error)}"
-                yield _Chunk(line, problem=Problem(line, "broken_row", message))
+                yield b"".join(block)
+                yield Problem(0, "broken_row", f"the file cannot be read on from here: {first_line(error)}")
                 return
             if not block:
-                yield _Chunk(line, rest)
                 return
-            if skipping:
-                start = block.find(b"\n") + 1
-                if not start:
-                    continue
-                block, line, skipping = block[start:], line + 1, False
-            end = block.rfind(b"\n") + 1
-            if end:
-                data, rest = rest + block[:end], block[end:]
-                yield _Chunk(line, data)
-                line += data.count(b"\n")
-            elif len(rest) + len(block) <= MAX_ROW_BYTES:
-                rest += block
-            else:
-                message = f"the line is longer than {MAX_ROW_BYTES:,} bytes; split or shorten it"
-                yield _Chunk(line, problem=Problem(line, "too_large", message))
-                rest, skipping = b"", True
+            yield b"".join(block)
+
+
+def _chunks(path: Path) -> Iterator[_Chunk]:
+    line, rest, skipping = 1, b"", False
+    for block in _blocks(path):
+        if isinstance(block, Problem):
+            yield _Chunk(line, rest)
+            line, rest = line + bool(rest), b""
+            yield _Chunk(line, problem=block._replace(line=line))
+            return
+        if skipping:
+            start = block.find(b"\n") + 1
+            if not start:
+                continue
+            block, line, skipping = block[start:], line + 1, False
+        end = block.rfind(b"\n") + 1
+        if end:
+            data, rest = rest + block[:end], block[end:]
+            yield _Chunk(line, data)
+            line += data.count(b"\n")
+        elif len(rest) + len(block) <= MAX_ROW_BYTES:
+            rest += block
+        else:
+            message = f"the line is longer than {MAX_ROW_BYTES:,} bytes; split or shorten it"
+            yield _Chunk(line, problem=Problem(line, "too_large", message))
+            rest, skipping = b"", True
+    yield _Chunk(line, rest)
 
 
 def csv_rows(path: Path, delimiter: str) -> Iterator[Rows]:
@@ -67,6 +83,8 @@ def csv_rows(path: Path, delimiter: str) -> Iterator[Rows]:
     header: list[str] = []
     for chunk in chunks:
         if chunk.problem is not None:
+            if not header:
+                raise UnreadableInput(f"{path.name}: no header line: {chunk.problem.message}")
             yield Rows(path, (chunk.problem,))
             continue
         line, data = chunk.line, chunk.data

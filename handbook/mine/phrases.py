@@ -40,7 +40,6 @@ _PLATFORM = regex.compile(
     r"(?:follow|like|l|f)(?:4|for)(?:follow|like|l|f)s?(?:back)?|fyp+|foryou(?:r?page)?|follow ?me|instagood|viral)",
     regex.IGNORECASE,
 )
-"""Hashtags that ask the platform for reach, or readers for a click: nobody's interest."""
 _SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -66,9 +65,12 @@ def as_tag(text: str) -> str:
     plain = " ".join(_HASHES.sub("", plain).split()).strip(" ,;:!?。，、；：！？'\"“”‘’_-/|~*").rstrip(".")
     if not 0 < len(plain) <= MAX_CHARS or not any(map(str.isalpha, plain)) or not plain.isprintable():
         return ""
-    if _PLATFORM.fullmatch(plain) or (has_han(plain) and _PLATFORM.search(plain)):
-        return ""
     return plain
+
+
+def asks_for_reach(tag: str) -> bool:
+    """Whether a hashtag asks the platform for reach, or readers for a click: 求热门, follow4follow."""
+    return bool(_PLATFORM.fullmatch(tag) or (has_han(tag) and _PLATFORM.search(tag)))
 
 
 def as_phrase(search: str) -> str:
@@ -202,7 +204,7 @@ def _table(notes: list[Note]) -> pa.Table:
             note.title[:_TITLE],
             note.content[:MAX_TEXT],
             note.ocr[:MAX_TEXT],
-            list(note.image_attributes[:64]),
+            [*note.image_attributes[:64], *note.category_levels],
             note.category.strip(),
             note.lang,
             _digest(f"author {author}" if author else f"note {note.id}"),

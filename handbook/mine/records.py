@@ -30,6 +30,9 @@ class MiningOptions(Record):
     """Of a category, best supported first."""
     max_evidence: int = Field(default=20_000, ge=1)
     """Evidence notes kept, spread over categories and interests."""
+    refuse_platform_tags: bool = False
+    """Whether hashtags that ask the platform for reach, or readers for a click, are left out: they are nobody's
+    interest, but authors write them."""
     memory: str = "1GB"
     """What the query engine may hold before it writes to disk."""
 
@@ -87,6 +90,8 @@ class Gathered:
     evidence: Sequence[EvidenceNote]
     carried: sparse.csr_matrix | None = None
     """Which note carries which phrase, shape (notes, phrases); None: as the evidence notes' tags say."""
+    rows: Sequence[int] = ()
+    """Of each evidence note in `carried`."""
     acted: sparse.csr_matrix | None = None
     """Which user acted on notes with which phrase, shape (phrases, users); None: nobody did, authors are the users."""
     share: int = 1

@@ -14,7 +14,7 @@ from scipy import sparse
 from handbook.mine import counting
 from handbook.mine.categories import Categories
 from handbook.mine.engine import MICRO, Connection, fetch, make, number, tables
-from handbook.mine.phrases import as_phrase, house, reader
+from handbook.mine.phrases import as_phrase, asks_for_reach, house, reader
 from handbook.mine.records import MiningOptions, PhraseStats
 from notes.language import has_han
 from notes.words import form_key, zipf
@@ -35,8 +35,6 @@ _PART = 8_000_000
 """Acts on phrases that are counted at a time."""
 _TOUCHED = 16_000_000
 """Users of phrases that are passed on one by one; from there on a share of the users stands for all."""
-_CARRIED = 20_000_000
-"""The same of notes."""
 
 
 class Counted(NamedTuple):
@@ -99,9 +97,7 @@ def count(connection: Connection, options: MiningOptions, of_note: Categories, *
     with tables(connection, given=kept):
         make(connection, "kept", "SELECT * FROM given")
     make(connection, "carrying", counting.CARRYING)
-    every = 1 + number(connection, "SELECT count(*) FROM carrying") // _CARRIED
-    entries = connection.sql("SELECT note, number FROM carrying WHERE note % $every = 0", params={"every": every})
-    carried = _ones(entries.to_arrow_table(), (notes, len(found)))
+    carried = _ones(fetch(connection, "SELECT note, number FROM carrying"), (notes, len(found)))
     share = 1
     while number(connection, counting.USERS_TOUCHED, {"share": share}) > _TOUCHED:
         share *= 2
@@ -146,7 +142,12 @@ def _supported(
     texts = dict(zip(named["phrase"].to_pylist(), map(house, named["text"].to_pylist()), strict=True))
     said = of["hashtag"] | of["asked"]
     order = sorted(
-        (i for i in chosen.tolist() if said[i] or not _is_everyday(texts[of["phrase"][i]])),
+        (
+            i
+            for i in chosen.tolist()
+            if (said[i] or not _is_everyday(texts[of["phrase"][i]]))
+            and not ((options.refuse_platform_tags or not said[i]) and asks_for_reach(texts[of["phrase"][i]]))
+        ),
         key=lambda i: (of["category"][i], -of["users"][i], -of["notes"][i], texts[of["phrase"][i]]),
     )
     seen: dict[int, int] = {}

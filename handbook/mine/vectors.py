@@ -165,6 +165,7 @@ def _tastes(acted: sparse.csr_matrix) -> NDArray[np.float64]:
     size = min(_TASTES, phrases - 1, people - 1)
     if size < 1 or not matrix.nnz:
         return np.zeros((phrases, 1))
-    with np.errstate(divide="ignore", invalid="ignore"):  # its variance shares, which nobody asked for, where all is alike
+    # Its shares of variance, which nobody asked for, are none where all is alike.
+    with np.errstate(divide="ignore", invalid="ignore"):
         found = TruncatedSVD(size, random_state=0, n_iter=3).fit_transform(matrix)
     return (found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)).round(5)

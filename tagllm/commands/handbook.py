@@ -40,6 +40,11 @@ def _mining(command: Callable[..., None]) -> Callable[..., None]:
             type=click.FloatRange(0, min_open=True),
             help="Days until an act weighs half.  [default: a quarter of the time the acts span]",
         ),
+        click.option(
+            "--refuse-platform-tags",
+            is_flag=True,
+            help="Leave out hashtags that ask for reach or clicks: 求热门, follow4follow.",
+        ),
     ):
         command = option(command)
     return command
@@ -72,6 +77,7 @@ def build(
     min_users: int | None,
     min_strength: float | None,
     half_life: float | None,
+    refuse_platform_tags: bool,
     as_json: bool,
 ) -> None:
     """Mine a handbook from what people wrote and what users did, and index it.
@@ -83,7 +89,12 @@ def build(
     from notes.reading import UnreadableInput
     from tagllm.handbooks import build as build_handbook
 
-    options = MiningOptions(min_users=min_users, min_strength=min_strength, half_life_days=half_life)
+    options = MiningOptions(
+        min_users=min_users,
+        min_strength=min_strength,
+        half_life_days=half_life,
+        refuse_platform_tags=refuse_platform_tags,
+    )
     try:
         built = build_handbook(
             notes, out, split=split, interactions=interactions, options=options, name=name, quiet=as_json
@@ -97,19 +108,36 @@ def build(
 @_FOLDER
 @click.option("--interactions", type=click.Path(path_type=Path), required=True, help="New ones; old ones are kept.")
 @click.option("--notes", type=click.Path(path_type=Path), help="New notes.")
+@_mining
 @_JSON
-def update(folder: Path, interactions: Path, notes: Path | None, as_json: bool) -> None:
+def update(
+    folder: Path,
+    interactions: Path,
+    notes: Path | None,
+    min_users: int | None,
+    min_strength: float | None,
+    half_life: float | None,
+    refuse_platform_tags: bool,
+    as_json: bool,
+) -> None:
     """Bring the handbook in FOLDER up to date with new interactions, and index it.
 
     What a person edited or pinned is left alone; what is no longer supported is retired, not deleted.
     Exit status: 0 every row was used, 1 some were rejected and are counted, 2 wrong usage.
     """
     from handbook import HandbookError
+    from handbook.mine.records import MiningOptions
     from notes.reading import UnreadableInput
     from tagllm.handbooks import update as update_handbook
 
+    options = MiningOptions(
+        min_users=min_users,
+        min_strength=min_strength,
+        half_life_days=half_life,
+        refuse_platform_tags=refuse_platform_tags,
+    )
     try:
-        built = update_handbook(folder, interactions, notes=notes, quiet=as_json)
+        built = update_handbook(folder, interactions, notes=notes, options=options, quiet=as_json)
     except (UnreadableInput, HandbookError) as error:
         raise click.UsageError(str(error)) from None
     if not as_json:
@@ -163,7 +191,7 @@ def _say_built(built: "Built", as_json: bool) -> None:
             "tags": sum(len(interest.tags) for interest in built.handbook.active),
             "categories": {c.id: sum(not i.retired for i in c.interests) for c in built.handbook.categories},
             "counts": built.counts,
-            "findings": [finding._asdict() for finding in built.findings],
+            "findings": [finding.model_dump() for finding in built.findings],
             "changes": [change._asdict() for change in built.changes],
             "learned": built.manifest.learned,
         }

@@ -12,7 +12,11 @@ from prompts.program import LOCK, ROOT
 from signatures.handbook import NamingLimits
 from signatures.questions import TagLimits
 
-STEPS = {"tagging": {"describe", "match", "draft", "dedupe", "refine"}, "tagging_fused": {"fused"}, "handbook": {"name", "merge"}}
+STEPS = {
+    "tagging": {"describe", "match", "draft", "dedupe", "refine"},
+    "tagging_fused": {"fused"},
+    "handbook": {"name", "merge"},
+}
 SHIPPED = [f"{name}/v{version}" for name in prompts.names() for version in prompts.versions(name)]
 
 

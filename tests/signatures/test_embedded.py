@@ -9,9 +9,9 @@ from typing import TypeVar
 import pytest
 
 from handbook import Handbook, HandbookIndex
+from notes.phrases import Phrase, Source, phrases
 from notes.pictures import Picture, PictureStore
 from notes.reading import read_notes
-from notes.phrases import Phrase, Source, phrases
 from notes.records import DraftTag, MatchedInterest, Note, PictureRefusal
 from notes.words import numbers
 from signatures.applying import described, drafted, matched, refined

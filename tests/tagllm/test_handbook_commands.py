@@ -30,7 +30,12 @@ def _write(folder: Path, *, notes: int = 90, seed: int = 1) -> tuple[Path, Path]
     with path.open("w", encoding="utf-8") as file:
         for n in range(notes):
             category, tag, text = THEMES[n % 6]
-            row = {"id": f"n{n}", "title": f"Notes {n}: {text[:30]}", "content": text, "category": category}
+            row: dict[str, Any] = {
+                "id": f"n{n}",
+                "title": f"Notes {n}: {text[:30]}",
+                "content": text,
+                "category": category,
+            }
             row["hashtags"] = [tag, f"{tag} tips" if n % 3 else f"my {tag}"]
             file.write(json.dumps(row) + "\n")
     with acts.open("w", encoding="utf-8", newline="") as file:

@@ -249,7 +249,14 @@ def test_users_are_kept_as_digests_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("written", "tag"),
-    [("#Night View ", "Night View"), ("夜景🌃机位", "夜景 机位"), ("123", ""), ("C#", "C#"), ("a" * 61, ""), ("…!", "")],
+    [
+        ("#Night View ", "Night View"),
+        ("夜景🌃机位", "夜景 机位"),
+        ("123", ""),
+        ("C#", "C#"),
+        ("a" * 61, ""),
+        ("…!", ""),
+    ],
 )
 def test_hashtags_become_tags(written: str, tag: str) -> None:
     assert as_tag(written) == tag
