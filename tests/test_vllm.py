@@ -6,7 +6,6 @@ Its words are nonsense; what is shown is that the engine, the protocol, the sche
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,10 @@ def lm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dspy.LM]:
 def context(lm: dspy.LM, examples_index: HandbookIndex) -> TaggingContext:
     # A nonsense model quotes nothing that stands in the note.
     return TaggingContext(
-        program=llm_program(lm), handbook=examples_index, pictures=PictureStore(EXAMPLES), require_evidence=False
+        program=llm_program(lm, handbook_tokens=400),
+        handbook=examples_index,
+        pictures=PictureStore(EXAMPLES),
+        require_evidence=False,
     )
 
 
@@ -131,8 +133,8 @@ def test_every_answer_of_the_steps_is_valid_and_every_note_ends(lm: dspy.LM, con
 
 
 def test_the_fused_answer_is_one_valid_request(lm: dspy.LM, context: TaggingContext) -> None:
-    # A byte a token: the tiny model's window holds a short page of the handbook only.
-    states = asked(lm, example_notes(4), replace(context, interests=4), fused=True)
+    # A byte a token: the tiny model's window holds a short page of the handbook only (`handbook_tokens`).
+    states = asked(lm, example_notes(4), context, fused=True)
     assert reasons(states).keys() <= {"no_tags", "truncated"}, reasons(states)
     whole = [state for state in states if "failure" not in state or state["failure"].reason == "no_tags"]
     assert whole
