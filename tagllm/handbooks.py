@@ -16,6 +16,7 @@ from handbook.evidence import write_evidence
 from handbook.file import FILE
 from handbook.folder import Manifest, index_handbook
 from handbook.mine import mine
+from handbook.mine.behaviour import FILE as BEHAVIOUR
 from handbook.mine.phrases import FILE as NOTES
 from handbook.mine.records import Gathered, MiningOptions
 from handbook.update import Change, changes, merged
@@ -79,6 +80,8 @@ def build(
             "or choose another --out"
         )
     out.mkdir(parents=True, exist_ok=True)
+    for left in (NOTES, BEHAVIOUR):  # of a build that was cut off: they would be counted again
+        (out / left).unlink(missing_ok=True)
     encoder = encoder or Encoder()
     options = options or MiningOptions()
     with _shown(quiet) as progress:
