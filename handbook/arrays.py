@@ -1,5 +1,6 @@
 """The numbers an index is made of, in memory or memory-mapped from a folder."""
 
+import itertools
 import json
 import math
 from collections import Counter
@@ -19,6 +20,8 @@ Vectors = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
 _TERMS = "terms.json"
+_TAGS_READ = 16
+"""Tags of an interest that its meaning is read from, the most carried ones: with more of them it blurs."""
 _MOST_SHARED = 0.2
 """A word that more of the interests than this have in common tells none of them apart (from 1,000 interests on)."""
 
@@ -49,7 +52,7 @@ class Arrays:
         sentences = [sentence for interest in interests for sentence in interest.evidence]
         starts = np.zeros(len(interests) + 1, dtype=np.int64)
         np.cumsum([len(interest.evidence) for interest in interests], out=starts[1:])
-        said = [_readable(i.name, i.description, *i.tags) for i in interests]
+        said = [_readable(i.name, i.description, *itertools.islice(i.tags, _TAGS_READ)) for i in interests]
         vectors = _encoded([*said, *(_readable(sentence) for sentence in sentences)], encoder, progress)
         words = [f"{text} {' '.join(i.evidence)}" for text, i in zip(texts, interests, strict=True)]
         term_starts, rows, weights, numbers = _postings(words)

@@ -25,7 +25,9 @@ class EvidenceNote(Record):
     attributes: tuple[str, ...] = ()
     """Words for what its pictures show, and the levels of its category where it has several."""
     category: str = ""
-    """As the handbook has it; proposed where the note had none."""
+    """Id in the handbook; proposed where the note had none."""
+    given_category: str = ""
+    """As the note itself has it; empty: it had none. What is learned from may not know more than a new note says."""
     lang: str = ""
     tags: tuple[str, ...] = ()
     """Phrases people found, wrote or searched it by, in the handbook's spelling."""
@@ -41,6 +43,7 @@ _SCHEMA = pa.schema(
         ("ocr", pa.string()),
         ("attributes", pa.list_(pa.string())),
         ("category", pa.string()),
+        ("given_category", pa.string()),
         ("lang", pa.string()),
         ("tags", pa.list_(pa.string())),
         ("weight", pa.float64()),

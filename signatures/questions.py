@@ -30,7 +30,7 @@ class TagLimits(Record):
     """Similarity of 100 from which two spellings are one (rapidfuzz ratio)."""
     meaning: float = 0.86
     """Cosine from which two tags say the same."""
-    finer: float = 0.33
+    finer: float = 0.75
     """Share of a coarser tag's score from which the finer form speaks for both; below it the coarser one does."""
 
 

@@ -4,127 +4,70 @@ A tag of the handbook and a phrase of the note that the handbook lacks are descr
 model can weigh them against each other.
 """
 
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from handbook.matching.memory import KINDS, Floats, Ints, Memory, Neighbours, expand
-from handbook.matching.statistics import Statistics, lookup, rarity_of
-from handbook.matching.texts import FIELDS, NoteText, Reading, codes_of, parts_of
-from handbook.matching.vocabulary import SHAPE, Occurrence, Vocabulary, key_of, shape_of
-from notes.language import language_of
-from notes.phrases import Phrase, Source, phrases
-from notes.words import normalised
+from handbook.matching.alignment import Alignment
+from handbook.matching.candidates import COLUMNS, VOTES, Candidates, Read
+from handbook.matching.memory import KINDS, Floats, Memory, Neighbours, expand
+from handbook.matching.phrase_features import describe_phrases
+from handbook.matching.space import Space
+from handbook.matching.statistics import Statistics, rarity_of
+from handbook.matching.texts import FIELDS, codes_of
+from handbook.matching.vocabulary import SHAPE, Vocabulary, key_of
 
-MAX_TAGS, MAX_PHRASES = 50, 20
-"""Candidates of a note: tags of the handbook, and phrases of its own."""
+MAX_TAGS = 50
+"""Tags of the handbook that are weighed for a note."""
 _SHARPNESS = (2, 6)
 """Powers of nearness that neighbours are weighted by."""
 
-COLUMNS = (
-    *(f"{kind}_{what}" for kind in KINDS for what in ("soft", "sharp", "best", "centre")),
-    "votes",
-    "relative",
-    "place",
-    "name",
-    "share",
-    "title_share",
-    "ocr_share",
-    "attributes_share",
-    *(f"{field}_times" for field in FIELDS),
-    "first",
-    "joined",
-    "known",
-    "support",
-    "count",
-    "said",
-    "meant",
-    "category",
-    "category_lift",
-    "is_category",
-    "rarest",
-    "commonest",
-    *SHAPE,
-    "empty_head",
-    "length",
-    "nearest",
-    "density",
-    "chinese",
-)
-
-
-class Own(NamedTuple):
-    """Phrases of a note that the handbook lacks."""
-
-    phrases: list[Phrase]
-    keys: list[str]
-
-
-@dataclass(frozen=True)
-class Read:
-    """A note, ready to be compared."""
-
-    text: NoteText
-    reading: Reading
-    present: dict[int, Occurrence]
-    """Tags of the handbook that stand in it."""
-    own: Own
-    """All its phrases."""
-    lang: str
-
-
-class Candidates(NamedTuple):
-    """Pairs of a note and a tag, note by note, those of the handbook first."""
-
-    row: Ints
-    """Of the note in its batch, shape (p,)."""
-    tag: Ints
-    """Of the handbook; -1 for a phrase."""
-    phrase: Ints
-    """Place among the note's phrases; -1 for a tag of the handbook."""
-    features: Floats
-    """Shape (p, len(COLUMNS))."""
-
-
-def prepare(text: NoteText, reading: Reading, vocabulary: Vocabulary) -> Read:
-    """Find the phrases and the tags that stand in a note."""
-    lang = text.lang or language_of(f"{text.title}\n{text.content}\n{text.ocr}")
-    raw = (("title", text.title), ("content", text.content), ("ocr", text.ocr))
-    found = phrases([Source(name, part[:2000]) for name, part in raw if part.strip()], lang)
-    return Read(text, reading, vocabulary.present(reading), Own(found, [key_of(p.text) for p in found]), lang)
-
-
-def code_of(key: str) -> int:
-    """Number of a phrase's key."""
-    return zlib.crc32(key.encode("utf-8", "surrogatepass"))
+Columns = dict[str, NDArray[Any]]
 
 
 class Describer:
-    """Finds and describes candidates."""
+    """Finds and describes candidates.
 
-    def __init__(self, vocabulary: Vocabulary, memory: Memory, statistics: Statistics, open: NDArray) -> None:
+    Args:
+        vocabulary: The `t` tags.
+        memory: The evidence notes.
+        statistics: What was counted over them.
+        space: Where texts stand for the alignment.
+        alignment: Where tags are expected, seen from a note.
+        open: Tags that may be candidates, shape (t,).
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        memory: Memory,
+        statistics: Statistics,
+        space: Space,
+        alignment: Alignment,
+        open: NDArray[np.bool_],
+    ) -> None:
         self.vocabulary = vocabulary
         self.memory = memory
         self.statistics = statistics
+        self.space = space
+        self.alignment = alignment
         self.open = open
-        self._words, self._word_rows = vocabulary.words
-        self._padded = np.where(self._word_rows < 0, len(self._words), self._word_rows)
-        rarity = np.append(rarity_of(self._words, memory), 0.0).astype(np.float32)
-        weights = rarity[self._padded]
-        total = np.maximum(weights.sum(axis=1), 1e-6)
-        self._word_weights = weights / total[:, None]
-        t = len(vocabulary)
-        used = self._word_rows >= 0
-        self._share = sparse.csr_matrix(
-            (self._word_weights[used], (self._word_rows[used], np.nonzero(used)[0])), shape=(len(self._words), t)
+        self.words, rows = vocabulary.words
+        self.word_rows = np.where(rows < 0, len(self.words), rows)
+        """Of each tag's words, one beyond the last where it has fewer, shape (t, MAX_WORDS)."""
+        rarity = np.append(rarity_of(self.words, memory), 0.0).astype(np.float32)
+        weights = rarity[self.word_rows]
+        self.word_weights = weights / np.maximum(weights.sum(axis=1), 1e-6)[:, None]
+        """Share of each word in its tag, shape (t, MAX_WORDS)."""
+        used = rows >= 0
+        self.shares = sparse.csr_matrix(
+            (self.word_weights[used], (rows[used], np.nonzero(used)[0])), shape=(len(self.words), len(vocabulary))
         )
-        self._category_keys = {category: key_of(category) for category in statistics.categories}
-        self._prior = np.log1p(statistics.supports).astype(np.float32)
+        self.category_keys = {category: key_of(category) for category in statistics.categories}
+        self.prior = 0.01 * np.log1p(statistics.supports).astype(np.float32)
 
     def describe(self, notes: Sequence[Read], vectors: Floats) -> Candidates:
         """Candidates of a batch.
@@ -134,141 +77,153 @@ class Describer:
             vectors: Their meaning, zeros where there is none, shape (b, d).
         """
         batch = _Batch(self, notes, vectors)
-        tags = batch.tags()
-        parts = [tags] + ([batch.phrases(tags)] if any(note.own.phrases for note in notes) else [])
+        parts = [batch.tags()]
+        if any(note.own.phrases for note in notes):
+            parts.append(describe_phrases(self, notes, batch.of_notes))
         joined = Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
         order = np.argsort(joined.row, kind="stable")
         return Candidates(*(column[order] for column in joined))  # pyright: ignore[reportArgumentType]
 
 
 class _Batch:
+    """`b` notes; whatever is one number for each note and tag has shape (b, t)."""
+
     def __init__(self, describer: Describer, notes: Sequence[Read], vectors: Floats) -> None:
         self.d = describer
         self.notes = notes
-        self.vectors = vectors
-        self.t = len(describer.vocabulary)
-        self.b = len(notes)
-        self.near = describer.memory.nearness(vectors, [note.reading for note in notes])
+        self.shape = (len(notes), len(describer.vocabulary))
+        memory = describer.memory
+        by_words = memory.by_words([note.reading for note in notes])
+        self.near = memory.nearness(vectors, *by_words)
         self.neighbours = [Neighbours.of(near) for near in self.near]
-        self.places = [self._presence(note.reading) for note in notes]
+        self.presence = np.stack([self._presence(note) for note in notes])
+        self.names = vectors @ describer.statistics.names.T
+        self.aimed = describer.alignment.expect(describer.space.place(vectors, *by_words))
+        best = self.neighbours[-1].near
+        self.of_notes: Columns = {
+            "length": np.log1p([note.reading.length for note in notes]),
+            "nearest": best[:, 0],
+            "density": best[:, : min(20, best.shape[1])].mean(axis=1),
+            "chinese": np.array([note.lang == "zh" for note in notes]),
+        }
+        """What is known of each note by itself, shape (b,)."""
 
-    def _presence(self, reading: Reading) -> NDArray[np.uint8]:
+    def _presence(self, note: Read) -> NDArray[np.uint8]:
         """Which words of tags stand in which fields, as bits, shape (words + 1,)."""
-        known = self.d._words
+        known = self.d.words
         found = np.zeros(len(known) + 1, dtype=np.uint8)
         if not len(known):
             return found
-        for bit, parts in enumerate(reading.parts):
+        for bit, parts in enumerate(note.reading.parts):
             codes = np.array([code for part in set(parts) for code in codes_of(part)], dtype=np.uint32)
             place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
             found[place[known[place] == codes]] |= 1 << bit
         return found
 
     def tags(self) -> Candidates:
-        s, b, t = self.d.statistics, self.b, self.t
-        size = b * t
-        soft: list[Floats] = []
-        for near in self.neighbours:
-            found = expand(self.d.memory.tags, near.notes)
-            flat = np.maximum(near.near, 0)
-            for power in _SHARPNESS:
-                weight = flat**power
-                weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-                soft.append(np.bincount(found.pairs, weight.ravel()[found.place], size).astype(np.float32))
-            best = np.zeros(size, dtype=np.float32)
-            best[found.pairs[::-1]] = near.near.ravel()[found.place[::-1]]
-            soft.append(best)
-            soft.append((near.near, found))  # type: ignore
-        # the last kind is the sum of all: who votes is counted there
-        votes = np.bincount(soft[-1][1].pairs, minlength=size).astype(np.float32)  # type: ignore
-        presence = np.stack(self.places)
-        any_field = (presence[:, :-1] > 0).astype(np.float32)
-        share = sparse.csr_matrix(sparse.csr_matrix(any_field) @ self.d._share).toarray().astype(np.float32)
-        names = self.vectors @ s.names.T
-        open_ = self.d.open
-        prior = self.d._prior * 0.01
-        standing = np.zeros((b, t), dtype=np.float32)
-        for row, note in enumerate(self.notes):
-            for tag in note.present:
-                standing[row, tag] = 1
-        meant = (s.meant + 0.3) / (s.said + 1.5)
-        pre = (
-            soft[12].reshape(b, t) + 0.5 * standing * meant + 0.15 * share * share + 0.15 * np.maximum(names, 0) + prior
-        )
+        """The likeliest tags of the handbook, described."""
+        votes = [self._votes(number) for number in range(len(KINDS))]
+        present_words = (self.presence[:, :-1] > 0).astype(np.float32)
+        share = sparse.csr_matrix(sparse.csr_matrix(present_words) @ self.d.shares).toarray().astype(np.float32)
         categories = self._category_shares()
-        pre += 0.5 * categories
-        pre = np.where(open_, pre, -np.inf)
-        k = min(MAX_TAGS, t)
-        top = np.argpartition(-pre, k - 1, axis=1)[:, :k] if k < t else np.tile(np.arange(t), (b, 1))
-        values = np.take_along_axis(pre, top, axis=1)
-        order = np.argsort(-values, axis=1, kind="stable")
-        top = np.take_along_axis(top, order, axis=1)
-        values = np.take_along_axis(values, order, axis=1)
-        row, place = np.nonzero(np.isfinite(values))
-        tag = top[row, place]
-        flat = row * t + tag
-        columns: dict[str, NDArray] = {}
+        row, tag, place = self._likeliest(votes[-1]["soft"], share, categories)
+        columns: Columns = {}
         for number, kind in enumerate(KINDS):
-            for what, values_ in zip(("soft", "sharp", "best"), soft[4 * number : 4 * number + 3], strict=True):
-                columns[f"{kind}_{what}"] = values_[flat]
-            total = self._sums(number)[row, tag]
-            norm = s.norms[number, tag]
-            columns[f"{kind}_centre"] = total / np.sqrt(np.maximum(norm, 1e-3))
-        columns["votes"] = votes[flat]
-        best = np.zeros(b, dtype=np.float32)
+            columns |= {f"{kind}_{what}": votes[number][what][row, tag] for what in VOTES}
+            columns[f"{kind}_centre"] = self._sums(number)[row, tag] / np.sqrt(
+                np.maximum(self.d.statistics.norms[number, tag], 1e-3)
+            )
+        columns["votes"] = votes[-1]["votes"][row, tag]
+        best = np.zeros(self.shape[0], dtype=np.float32)
         np.maximum.at(best, row, columns["all_soft"])
         columns["relative"] = columns["all_soft"] / np.maximum(best[row], 1e-6)
         columns["place"] = place
-        columns["name"] = names[row, tag]
-        words = self.d._padded[tag]
-        weights = self.d._word_weights[tag]
-        bits = presence[row[:, None], words]
+        columns["name"] = self.names[row, tag]
+        columns |= {name: values[row, tag] for name, values in self.aimed._asdict().items()}
         columns["share"] = share[row, tag]
-        for name, bit in (("title_share", 1), ("ocr_share", 4), ("attributes_share", 8)):
-            columns[name] = ((bits & bit > 0) * weights).sum(axis=1)
-        times = np.zeros((len(row), len(FIELDS) + 2), dtype=np.float32)
-        times[:, -2] = 1
-        for number, (r, g) in enumerate(zip(row.tolist(), tag.tolist(), strict=True)):
-            found_ = self.notes[r].present.get(g)
-            if found_ is not None:
-                times[number, : len(FIELDS)] = found_.counts
-                times[number, -2:] = (found_.first, 1)
-        for number, field in enumerate(FIELDS):
-            columns[f"{field}_times"] = times[:, number]
-        columns["first"] = times[:, -2]
-        columns["joined"] = times[:, -1]
-        columns["known"] = np.ones(len(row))
-        columns["support"] = np.log1p(s.supports[tag])
-        columns["count"] = np.log1p(s.counts[tag])
-        columns["said"] = np.log1p(s.said[tag])
-        columns["meant"] = meant[tag]
-        columns["category"] = categories[row, tag]
-        general = (s.counts[tag] + 0.1) / (s.notes + 1)
-        columns["category_lift"] = np.log((columns["category"] + 0.01) / (general + 0.01))
-        columns["is_category"] = np.array(
-            [
-                self.d.vocabulary.keys[g] == self.d._category_keys.get(self._category(r), "")
-                for r, g in zip(row.tolist(), tag.tolist(), strict=True)
-            ],
-            dtype=np.float64,
-        )
-        columns["rarest"], columns["commonest"] = s.rarities[tag].T
-        for number, name in enumerate(SHAPE):
-            columns[name] = self.d.vocabulary.shapes[tag, number]
+        columns |= self._words(row, tag) | self._occurrences(row, tag) | self._counts(row, tag, categories)
+        columns |= {name: values[row] for name, values in self.of_notes.items()}
         columns["empty_head"] = np.zeros(len(row))
-        self._of_note(columns, row)
         features = np.stack([np.asarray(columns[name], dtype=np.float32) for name in COLUMNS], axis=1)
         return Candidates(row.astype(np.int32), tag.astype(np.int32), np.full(len(row), -1, np.int32), features)
 
-    def _category(self, row: int) -> str:
-        return self.notes[row].text.category.strip().casefold()
+    def _votes(self, number: int) -> dict[str, Floats]:
+        """What the neighbours of one kind of nearness say."""
+        near = self.neighbours[number]
+        found = expand(self.d.memory.tags, near.notes)
+        size = self.shape[0] * self.shape[1]
+        votes = {"votes": np.bincount(found.pairs, minlength=size).astype(np.float32)}
+        for name, power in zip(VOTES, _SHARPNESS, strict=False):
+            weight = np.maximum(near.near, 0) ** power
+            weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
+            votes[name] = np.bincount(found.pairs, weight.ravel()[found.place], size).astype(np.float32)
+        best = np.zeros(size, dtype=np.float32)
+        best[found.pairs[::-1]] = near.near.ravel()[found.place[::-1]]  # nearest last: it stays
+        votes["best"] = best
+        return {name: values.reshape(self.shape) for name, values in votes.items()}
+
+    def _likeliest(
+        self, voted: Floats, share: Floats, categories: Floats
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """Rows, tags and places of the candidates, by a rough score."""
+        s = self.d.statistics
+        standing = np.zeros(self.shape, dtype=np.float32)
+        for row, note in enumerate(self.notes):
+            standing[row, list(note.present)] = 1
+        rough = voted + 0.5 * standing * _meant(s) + 0.15 * share * share + 0.15 * np.maximum(self.names, 0)
+        rough += self.d.prior + 0.5 * categories + 0.5 * np.exp(self.aimed.aimed_share)
+        rough = np.where(self.d.open, rough, -np.inf)
+        k = min(MAX_TAGS, self.shape[1])
+        top = np.argpartition(-rough, k - 1, axis=1)[:, :k]
+        values = np.take_along_axis(rough, top, axis=1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        top, values = np.take_along_axis(top, order, axis=1), np.take_along_axis(values, order, axis=1)
+        row, place = np.nonzero(np.isfinite(values))
+        return row, top[row, place], place
+
+    def _words(self, row: NDArray[np.intp], tag: NDArray[np.intp]) -> Columns:
+        bits = self.presence[row[:, None], self.d.word_rows[tag]]
+        weights = self.d.word_weights[tag]
+        fields = (("title_share", 1), ("ocr_share", 4), ("attributes_share", 8))
+        return {name: ((bits & bit > 0) * weights).sum(axis=1) for name, bit in fields}
+
+    def _occurrences(self, row: NDArray[np.intp], tag: NDArray[np.intp]) -> Columns:
+        names = (*(f"{field}_times" for field in FIELDS), "first", "joined")
+        found = np.zeros((len(row), len(names)), dtype=np.float32)
+        found[:, -2] = 1
+        for number, (r, g) in enumerate(zip(row.tolist(), tag.tolist(), strict=True)):
+            occurrence = self.notes[r].present.get(g)
+            if occurrence is not None:
+                found[number] = (*occurrence.counts, occurrence.first, 1)
+        return dict(zip(names, found.T, strict=True))
+
+    def _counts(self, row: NDArray[np.intp], tag: NDArray[np.intp], categories: Floats) -> Columns:
+        s, vocabulary = self.d.statistics, self.d.vocabulary
+        inside = categories[row, tag]
+        general = (s.counts[tag] + 0.1) / (s.notes + 1)
+        keys = [self.d.category_keys.get(note.category, "") for note in self.notes]
+        same = [vocabulary.keys[g] == keys[r] for r, g in zip(row.tolist(), tag.tolist(), strict=True)]
+        rarest, commonest = s.rarities[tag].T
+        return {
+            "known": np.ones(len(row)),
+            "support": np.log1p(s.supports[tag]),
+            "count": np.log1p(s.counts[tag]),
+            "said": np.log1p(s.said[tag]),
+            "meant": _meant(s)[tag],
+            "category": inside,
+            "category_lift": np.log((inside + 0.01) / (general + 0.01)),
+            "is_category": np.array(same, dtype=np.float32),
+            "rarest": rarest,
+            "commonest": commonest,
+            **dict(zip(SHAPE, vocabulary.shapes[tag].T, strict=True)),
+        }
 
     def _category_shares(self) -> Floats:
         s = self.d.statistics
-        found = np.zeros((self.b, self.t), dtype=np.float32)
+        found = np.zeros(self.shape, dtype=np.float32)
         number = {category: row for row, category in enumerate(s.categories)}
-        for row in range(self.b):
-            known = number.get(self._category(row))
+        for row, note in enumerate(self.notes):
+            known = number.get(note.category)
             if known is not None:
                 found[row] = s.shares[known] / max(1, s.sizes[known])
         return found
@@ -276,100 +231,7 @@ class _Batch:
     def _sums(self, number: int) -> Floats:
         return (self.d.memory.tags.T @ self.near[number].T).T
 
-    def _of_note(self, columns: dict[str, NDArray], row: NDArray) -> None:
-        columns["length"] = np.log1p([self.notes[r].reading.length for r in row.tolist()])
-        near = self.neighbours[-1].near
-        columns["nearest"] = near[row, 0]
-        columns["density"] = near[:, : min(20, near.shape[1])].mean(axis=1)[row]
-        columns["chinese"] = np.array([note.lang == "zh" for note in self.notes])[row]
 
-    def phrases(self, tags: Candidates) -> Candidates:
-        s, number = self.d.statistics, self.d.vocabulary.number
-        rows: list[int] = []
-        places: list[int] = []
-        data: list[list[float]] = []
-        for row, note in enumerate(self.notes):
-            chosen = []
-            for place, (phrase, key) in enumerate(zip(note.own.phrases, note.own.keys, strict=True)):
-                tag = number.get(key)
-                if tag is not None and self.d.open[tag]:
-                    continue
-                chosen.append((place, phrase, key))
-            if not chosen:
-                continue
-            codes = np.array([code_of(key) for *_, key in chosen], dtype=np.uint32)
-            stands = lookup(s.phrases, s.phrase_counts, codes)
-            for order, (place, phrase, key) in enumerate(chosen):
-                tag = number.get(key)
-                said = stands[order] if tag is None else int(s.said[tag])
-                chosen[order] = (place, phrase, key, said)
-            score = [
-                (
-                    -(2 * c[1].in_title + np.log1p(c[1].count) - 0.4 * np.log1p(c[3]) + 0.3 * (len(c[1].words) > 1)),
-                    c[0],
-                    c,
-                )
-                for c in chosen
-            ]
-            score.sort(key=lambda e: e[:2])
-            for _, _, (place, phrase, key, said) in score[:MAX_PHRASES]:
-                rows.append(row)
-                places.append(place)
-                data.append(self._of_phrase(note, phrase, key, int(said)))
-        features = np.zeros((len(rows), len(COLUMNS)), dtype=np.float32)
-        if rows:
-            columns: dict[str, NDArray] = {}
-            self._of_note(columns, np.array(rows))
-            for name, values in columns.items():
-                features[:, COLUMNS.index(name)] = values
-            features[:, _PHRASE_COLUMNS] = data
-        return Candidates(
-            np.array(rows, dtype=np.int32),
-            np.full(len(rows), -1, dtype=np.int32),
-            np.array(places, dtype=np.int32),
-            features,
-        )
-
-    def _of_phrase(self, note: Read, phrase: Phrase, key: str, said: int) -> list[float]:
-        picture = phrase.source == "ocr"
-        total = {"title": note.text.title, "ocr": note.text.ocr}.get(phrase.source, note.text.content)
-        codes = np.array([c for part in parts_of(normalised(phrase.text)) for c in codes_of(part)], dtype=np.uint32)
-        rarity = rarity_of(codes, self.d.memory) if len(codes) else np.zeros(1)
-        category = self._category(self.notes.index(note)) if False else note.text.category.strip().casefold()
-        return [
-            1.0,
-            float(phrase.in_title),
-            float(picture),
-            float(phrase.in_title),
-            0.0 if picture else float(phrase.count - phrase.in_title),
-            float(phrase.count) if picture else 0.0,
-            0.0 if phrase.in_title else phrase.start / max(1, len(total)),
-            1.0,
-            float(np.log1p(said)),
-            float(bool(key) and key == self.d._category_keys.get(category, "")),
-            float(rarity.max()),
-            float(rarity.min()),
-            *shape_of(phrase.text),
-            float(phrase.empty_head),
-        ]
-
-
-_PHRASE_COLUMNS = [
-    COLUMNS.index(name)
-    for name in (
-        "share",
-        "title_share",
-        "ocr_share",
-        "title_times",
-        "content_times",
-        "ocr_times",
-        "first",
-        "joined",
-        "said",
-        "is_category",
-        "rarest",
-        "commonest",
-        *SHAPE,
-        "empty_head",
-    )
-]
+def _meant(statistics: Statistics) -> Floats:
+    """How often a tag is a note's own where it stands in the note, shape (t,)."""
+    return ((statistics.meant + 0.3) / (statistics.said + 1.5)).astype(np.float32)

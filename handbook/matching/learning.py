@@ -81,14 +81,23 @@ class Outcome(NamedTuple):
 
     f1: dict[int, float]
     """By the number of tags given."""
-    threshold: float
-    """Probability from which tags are given."""
-    at_threshold: float
+    share: float
+    """Of the likeliest tag's probability, from which others are given too."""
+    at_share: float
     """F1 then; one to eight tags a note."""
+
+
+_SHARES = np.arange(0.1, 1.0, 0.05)
+_AS_GOOD = 0.5
+"""Points of F1: of shares as good as the best, the one with the fewest tags."""
+_MOST = 8
 
 
 def measured(rows: Ints, probabilities: Floats, labels: NDArray[np.bool_], gold: Ints) -> Outcome:
     """F1 of mean precision and mean recall over notes.
+
+    How likely a note's best tag is differs from note to note; a tag that is not much less likely than the best one is
+    worth giving, whatever the probability. So the line is drawn at a share of the best.
 
     Args:
         rows: Note of each pair, shape (p,).
@@ -99,18 +108,16 @@ def measured(rows: Ints, probabilities: Floats, labels: NDArray[np.bool_], gold:
     order = np.lexsort((np.arange(len(rows)), -probabilities, rows))
     rows, probabilities, labels = rows[order], probabilities[order], labels[order]
     starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1])) if len(rows) else np.zeros(0, dtype=np.intp)
-    place = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
+    sizes = np.diff(np.append(starts, len(rows)))
+    place = np.arange(len(rows)) - np.repeat(starts, sizes)
+    best = np.repeat(probabilities[starts], sizes)
     f1 = {k: _f1(rows, labels, place < k, gold) for k in (1, 3, 5)}
-    best, threshold = -1.0, 0.5
-    for edge in (
-        np.unique(np.quantile(probabilities[probabilities > 0.02], np.linspace(0, 1, 101)))
-        if (probabilities > 0.02).any()
-        else [0.5]
-    ):
-        value = _f1(rows, labels, ((probabilities >= edge) | (place < 1)) & (place < 8), gold)
-        if value > best:
-            best, threshold = value, float(edge)
-    return Outcome(f1, threshold, best)
+    at = {
+        round(edge, 2): _f1(rows, labels, ((probabilities >= edge * best) & (place < _MOST)) | (place < 1), gold)
+        for edge in _SHARES.tolist()
+    }
+    share = max(edge for edge, value in at.items() if value >= max(at.values()) - _AS_GOOD)
+    return Outcome(f1, share, at[share])
 
 
 def _f1(rows: Ints, labels: NDArray[np.bool_], given: NDArray[np.bool_], gold: Ints) -> float:

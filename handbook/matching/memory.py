@@ -114,19 +114,32 @@ class Memory:
         words, grams = self.words.of_notes(kept, len(self)), self.grams.of_notes(kept, len(self))
         return Memory(self.vectors[kept], words, grams, sparse.csr_matrix(self.tags[kept]))
 
-    def nearness(self, vectors: Floats, readings: Sequence[Reading]) -> list[Floats]:
+    def by_words(self, readings: Sequence[Reading]) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """Words and runs of characters of `b` notes, rows of unit length."""
+        return (
+            self.words.vectors([reading.words for reading in readings]),
+            self.grams.vectors([reading.grams for reading in readings]),
+        )
+
+    def nearness(self, vectors: Floats, words: sparse.csr_matrix, grams: sparse.csr_matrix) -> list[Floats]:
         """Cosine of each of `b` notes and each evidence note, of each of `KINDS`, shape (b, n)."""
-        found = [
-            vectors @ self.vectors.T,
-            _product(self.words.vectors([reading.words for reading in readings]), self._words),
-            _product(self.grams.vectors([reading.grams for reading in readings]), self._grams),
-        ]
+        found = [vectors @ self.vectors.T, _product(words, self._words), _product(grams, self._grams)]
         found.append(found[0] + found[1] + found[2])
         return found
 
 
 def _product(left: sparse.csr_matrix, right: sparse.csr_matrix) -> Floats:
-    return sparse.csr_matrix(left @ right).toarray().astype(np.float32)
+    """`left @ right` as a full matrix. Most of it is not zero: a sparse product would find its pattern first."""
+    rows, columns = len(left.indptr) - 1, right.shape[1]  # pyright: ignore[reportOptionalSubscript]
+    found = np.zeros((rows, columns), dtype=np.float32)
+    for row in range(len(found)):
+        part = slice(left.indptr[row], left.indptr[row + 1])
+        starts = right.indptr[left.indices[part]].astype(np.int64)
+        sizes = right.indptr[left.indices[part] + 1] - starts
+        at = np.arange(sizes.sum()) + np.repeat(starts - np.cumsum(sizes) + sizes, sizes)
+        values = np.repeat(left.data[part], sizes) * right.data[at]
+        found[row] = np.bincount(right.indices[at], values, columns)
+    return found
 
 
 class Neighbours(NamedTuple):

@@ -61,14 +61,18 @@ USERS_TOUCHED = """SELECT count(*) FROM touched JOIN kept USING (phrase, categor
 USERS = """SELECT number, user_no FROM touched JOIN kept USING (phrase, category) JOIN people USING (user_no)
     WHERE user_key % $share = 0 ORDER BY number, user_no"""
 CHOSEN = """WITH heavy AS (SELECT note, sum(weight) AS weight FROM pairs GROUP BY note),
-    weighed AS (SELECT note, number, coalesce(weight, 0)::BIGINT AS weight FROM carrying LEFT JOIN heavy USING (note)),
+    speaking AS (SELECT note, number FROM carrying
+        UNION ALL SELECT note, min(number) FROM posts JOIN kept USING (phrase) ANTI JOIN carrying USING (note)
+        GROUP BY note),
+    weighed AS (SELECT note, number, coalesce(weight, 0)::BIGINT AS weight FROM speaking LEFT JOIN heavy USING (note)),
     ranked AS (SELECT note, weight, row_number() OVER (PARTITION BY number ORDER BY weight DESC, note) AS place
         FROM weighed),
     best AS (SELECT note, any_value(weight) AS weight, min(place) AS place FROM ranked GROUP BY note),
     queued AS (SELECT note, best.weight, row_number() OVER (PARTITION BY category
         ORDER BY greatest(place, 3), best.weight DESC, note) AS turn, category FROM best JOIN of_note USING (note))
     SELECT note, weight FROM queued ORDER BY turn, category, note LIMIT $most"""
-"""Evidence notes: the best three of every phrase first, the categories in turns."""
+"""Evidence notes: the best three of every phrase first, the categories in turns. A note whose phrases are all interests
+of other categories speaks for one of those."""
 LED = """SELECT note, query FROM (SELECT note, query, row_number() OVER (PARTITION BY note ORDER BY users DESC, query)
         AS place FROM (SELECT note, query, count(DISTINCT user_no) AS users FROM pairs SEMI JOIN evidence USING (note)
             WHERE query IS NOT NULL GROUP BY ALL HAVING count(DISTINCT user_no) >= 2))

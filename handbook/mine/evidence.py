@@ -61,19 +61,25 @@ def chosen(
     places = {ids[note]: note for note in weights}
     wanted = pa.array(list(places), pa.string())
     found: list[EvidenceNote] = []
-    for table in stored(folder, ["id", "title", "content", "ocr", "attributes", "lang", "hashtags", "keys"]):
+    columns = ["id", "title", "content", "ocr", "attributes", "category", "lang", "hashtags", "keys"]
+    for table in stored(folder, columns):
         inside = pa.compute.is_in(table["id"], value_set=wanted)  # pyright: ignore[reportAttributeAccessIssue]
         for row in table.filter(inside).to_pylist():
             note = places[row["id"]]
             # What its author wrote is what it is known by, whichever category that is an interest of; only without
             # hashtags does its title speak for it.
             written = row.pop("keys")[: len(row.pop("hashtags"))]
+            given = row.pop("category")
             own = [spelled[key] for key in dict.fromkeys(written) if key in spelled]
+            known_by = tuple(own or tags[note])
+            if not known_by:
+                continue
             found.append(
                 EvidenceNote(
                     **{**row, "attributes": tuple(row["attributes"])},
+                    given_category=given,
                     category=of_note.ids[of_note.of_note[note]],
-                    tags=tuple(own or tags[note]),
+                    tags=known_by,
                     weight=round(weights[note] / MICRO, 4),
                 )
             )

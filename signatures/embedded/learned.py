@@ -12,8 +12,9 @@ from signatures.house import language_fits
 from signatures.questions import Question
 
 _DRAFTS = 14
-_SHARE = 0.25
-"""Of the threshold: a tag less likely than that is no draft, unless there are too few."""
+_DRAFTED = 0.25
+"""Of the probability from which a tag is worth giving: one less likely than that is no draft, unless there are too
+few."""
 
 
 def rank(matcher: Matcher, question: Question, vector: NDArray[np.float32] | None) -> list[RankedTag]:
@@ -49,10 +50,11 @@ def drafts_by_tags(matcher: Matcher, ranked: Sequence[RankedTag], question: Ques
     """The likely tags of matched interests, and phrases of the note that are likely though the handbook lacks them."""
     number = {interest.id: n for n, interest in enumerate(question.matched_interests, 1)}
     drafts = []
+    least = _DRAFTED * matcher.share * max((tag.probability for tag in ranked), default=0.0)
     for tag in ranked:
         if tag.interest and tag.interest not in number:
             continue
-        if len(drafts) >= question.limits.min_tags and tag.probability < _SHARE * matcher.threshold:
+        if len(drafts) >= question.limits.min_tags and tag.probability < least:
             break
         quote, source = _quoted(tag.tag, question)
         drafts.append(

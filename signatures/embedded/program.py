@@ -38,7 +38,7 @@ from signatures.sources import Sources
 from teachers.embedded import Encoder, Perceiver
 
 MIN_CONFIDENCE = 0.4
-"""Of tags whose scores come from hand-set weights; a learned matcher brings its own threshold."""
+"""Of tags whose scores come from hand-set weights; a learned matcher says what share of the best is enough."""
 NAME = "embedded"
 
 
@@ -105,7 +105,8 @@ class _Embedded:
 
     async def refine(self, question: Question) -> Answered[Refined]:
         learned = self._index.matcher if self._index is not None and question.interests else None
-        least = learned.threshold if learned is not None else MIN_CONFIDENCE
+        best = max((tag.score for tag in question.tags), default=0.0)
+        least = learned.share * best if learned is not None else MIN_CONFIDENCE
         chosen = []
         for number, tag in enumerate(question.tags, 1):
             if tag.score >= least or len(chosen) < question.limits.min_tags:

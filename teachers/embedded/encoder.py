@@ -22,7 +22,9 @@ DIMENSION = 384
 _WORKERS = min(2, os.cpu_count() or 1)
 """Threads that encode, each with its share of the cores: they do not wait for one another at every step, as the threads
 of one large batch do, and leave room for the event loop."""
-_TAKEN = 32
+_SHORT = 48
+"""Characters of a text that may come again, such as a tag."""
+_TAKEN = 64
 """Texts a worker takes at a time; the rest is there for the next."""
 
 
@@ -57,7 +59,7 @@ class Encoder(Embeddings):
     """
 
     def __init__(
-        self, *, max_tokens: int = 256, batch_tokens: int = 8192, keep: int = 256, keep_phrases: int = 8192
+        self, *, max_tokens: int = 256, batch_tokens: int = 8192, keep: int = 256, keep_phrases: int = 16_384
     ) -> None:
         self.max_tokens = max_tokens
         self._batch_tokens = batch_tokens
@@ -99,26 +101,35 @@ class Encoder(Embeddings):
 
     async def aphrases(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of short texts that come again and again, such as tags: shape (n, 384)."""
-        with self._lock:
-            known = {text: self._phrases[text] for text in texts if text in self._phrases}
+        known = self._known(texts)
         new = [text for text in dict.fromkeys(texts) if text not in known]
         for text, encoded in zip(new, await asyncio.gather(*(self.aencode(text) for text in new)), strict=True):
             known[text] = encoded.vector
+        self._keep_short({text: known[text] for text in new})
+        return np.stack([known[text] for text in texts]) if texts else np.zeros((0, DIMENSION), dtype=np.float32)
+
+    def _known(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         with self._lock:
-            for text in new:
-                self._phrases[text] = known[text]
+            return {text: self._phrases[text] for text in texts if text in self._phrases}
+
+    def _keep_short(self, vectors: dict[str, NDArray[np.float32]]) -> None:
+        with self._lock:
+            for text, vector in vectors.items():
+                self._phrases[text] = vector
                 self._kept.pop(text, None)
             while len(self._phrases) > self._keep_phrases:
                 self._phrases.popitem(last=False)
-        return np.stack([known[text] for text in texts]) if texts else np.zeros((0, DIMENSION), dtype=np.float32)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Unit vectors of `texts`, each of 384 numbers."""
-        found: list[list[float]] = []
-        for start in range(0, len(texts), 512):
-            futures = [self.submit(text) for text in texts[start : start + 512]]
-            found.extend(future.result().vector.tolist() for future in futures)
-        return found
+        found: dict[str, NDArray[np.float32]] = self._known(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in found]
+        for start in range(0, len(new), 512):
+            part = new[start : start + 512]
+            futures = [self.submit(text) for text in part]
+            found |= {text: future.result().vector for text, future in zip(part, futures, strict=True)}
+        self._keep_short({text: found[text] for text in new if len(text) <= _SHORT})
+        return [found[text].tolist() for text in texts]
 
     def embed_query(self, text: str) -> list[float]:
         """Unit vector of one text, 384 numbers."""

@@ -214,8 +214,8 @@ def test_survivor_has_the_evidence_of_both_the_better_score_and_an_interest() ->
     title, picture = Evidence(source="title", quote="views"), Evidence(source="picture", picture=1)
     drafts = [
         DraftTag(tag="view", score=0.9, evidence=(title,)),
-        DraftTag(tag="bay view", score=0.4, evidence=(picture, title), interest="a.b"),
-        DraftTag(tag="Bay Views", score=0.3, evidence=(Evidence(source="interest", interest="a.b"),)),
+        DraftTag(tag="bay view", score=0.8, evidence=(picture, title), interest="a.b"),
+        DraftTag(tag="Bay Views", score=0.7, evidence=(Evidence(source="interest", interest="a.b"),)),
     ]
     found = dedupe(drafts, LIMITS)
     assert len(found.kept) == 1

@@ -1,0 +1,190 @@
+"""Learning a matcher from a handbook's evidence notes."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+from scipy import sparse
+
+from handbook.evidence import EvidenceNote
+from handbook.matching import learning, packing
+from handbook.matching.alignment import Alignment, align
+from handbook.matching.candidates import COLUMNS, Candidates, code_of, prepare
+from handbook.matching.features import Describer
+from handbook.matching.memory import Floats, Ints, Memory, Postings
+from handbook.matching.space import Space
+from handbook.matching.statistics import Statistics, count
+from handbook.matching.texts import NoteText, read
+from handbook.matching.vocabulary import Vocabulary, carried, key_of
+from handbook.records import Handbook
+from notes.language import has_han
+from notes.records import Record
+
+MIN_NOTES = 30
+"""Evidence notes with a tag of the handbook; from fewer nothing is learned."""
+FOLDS = 10
+"""Parts of the notes: each is described as if the handbook had never seen it."""
+_BATCH = 128
+
+
+class TooFewNotes(ValueError):
+    """There is too little to learn from; hand-set weights have to do."""
+
+
+class FitReport(Record):
+    """What the matcher was learned from, and how well it predicts evidence notes it has not seen."""
+
+    notes: int
+    """Evidence notes learned from."""
+    tags: int
+    """Tags of the handbook."""
+    pairs: int
+    """Candidates described."""
+    found: float
+    """Percentage of the notes' tags that are among the candidates."""
+    f1: dict[int, float]
+    """F1 in percent when 1, 3 and 5 tags are given."""
+    f1_at_share: float
+    """F1 in percent when tags are given that are at least `share` as likely as the note's likeliest."""
+    share: float
+    seconds: float
+
+
+def fit(
+    folder: Path,
+    handbook: Handbook,
+    notes: Sequence[EvidenceNote],
+    vectors: NDArray[Any],
+    encoder: Embeddings,
+) -> FitReport:
+    """Learn from the evidence notes and write the matcher into `folder`.
+
+    Args:
+        folder: Made where it is missing.
+        handbook: Its interests' tags are the vocabulary, retired ones left out.
+        notes: Evidence; their order does not matter.
+        vectors: Meaning of title and content of each note, zeros where the encoder cannot read it, shape (n, d).
+        encoder: Gives the meaning of the tags' own words.
+
+    Raises:
+        TooFewNotes: fewer than 30 notes carry a tag of the handbook.
+    """
+    started = time.perf_counter()
+    vocabulary = Vocabulary.of(handbook)
+    usable = [i for i in range(len(notes)) if carried(vocabulary, notes[i].tags)]
+    if len(usable) < MIN_NOTES:
+        raise TooFewNotes(f"{len(usable)} evidence notes carry a tag of the handbook, {MIN_NOTES} are needed")
+    usable.sort(key=lambda i: (notes[i].id, notes[i].model_dump_json()))
+    chosen = [notes[i] for i in usable]
+    meaning = np.ascontiguousarray(np.asarray(vectors, dtype=np.float32)[usable])
+    work = _Work(vocabulary, chosen, meaning, encoder)
+    pairs, labels, gold = work.pairs()
+    learned = learning.learn(pairs.row, pairs.features, labels, COLUMNS)
+    line = learning.calibrated(learned.scores, labels)
+    outcome = learning.measured(pairs.row, np.interp(learned.scores, *line).astype(np.float32), labels, gold)
+    packing.save(folder, work.describer, learned.models, line, outcome.share)
+    return FitReport(
+        notes=len(chosen),
+        tags=len(vocabulary),
+        pairs=len(labels),
+        found=round(100 * float(labels.sum()) / max(1, int(gold.sum())), 2),
+        f1={k: round(value, 2) for k, value in outcome.f1.items()},
+        f1_at_share=round(outcome.at_share, 2),
+        share=outcome.share,
+        seconds=round(time.perf_counter() - started, 1),
+    )
+
+
+class _Work:
+    """The evidence notes while they are learned from."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, notes: Sequence[EvidenceNote], vectors: Floats, encoder: Embeddings
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.notes = notes
+        self.vectors = vectors
+        texts = [NoteText(n.title, n.content, n.ocr, n.attributes, n.given_category, n.lang) for n in notes]
+        readings = [read(text) for text in texts]
+        self.read = [prepare(text, reading, vocabulary) for text, reading in zip(texts, readings, strict=True)]
+        self.tags = [carried(vocabulary, note.tags) for note in notes]
+        self.present = [sorted(note.present) for note in self.read]
+        self.phrases = [[code_of(key) for key in note.own.keys if key not in vocabulary.number] for note in self.read]
+        self.categories = [note.category for note in self.read]
+        self.names = _names(vocabulary, encoder, vectors.shape[1])
+        words, grams = (Postings.of([getattr(r, kind) for r in readings]) for kind in ("words", "grams"))
+        self.memory = Memory(vectors, words, grams, _matrix(self.tags, len(vocabulary)))
+        self.space = Space.of(words, grams, len(notes))
+        self.placed = self.space.place(vectors, *self.memory.by_words(readings))
+        """Notes in the space, shape (n, d)."""
+        said = [read(NoteText(content=tag)) for tag in vocabulary.tags]
+        self.placed_names = self.space.place(self.names, *self.memory.by_words(said))
+        """Tags in the space, shape (t, d)."""
+
+    @property
+    def describer(self) -> Describer:
+        """Describes notes that are not among the evidence."""
+        everything = range(len(self.notes))
+        statistics = self._count(self.memory, everything, self.vocabulary.counts)
+        known = np.ones(len(self.vocabulary), dtype=bool)
+        return Describer(self.vocabulary, self.memory, statistics, self.space, self._align(everything), known)
+
+    def _align(self, rows: Sequence[int]) -> Alignment:
+        return align(self.placed[rows], self.placed_names, sparse.csr_matrix(self.memory.tags[rows]))
+
+    def _count(self, memory: Memory, rows: Sequence[int], supports: Ints) -> Statistics:
+        present, phrases = ([column[i] for i in rows] for column in (self.present, self.phrases))
+        categories = [self.categories[i] for i in rows]
+        return count(self.vocabulary, memory, supports, present, phrases, categories, self.names)
+
+    def pairs(self) -> tuple[Candidates, NDArray[np.bool_], Ints]:
+        """Candidates of all notes, each described without its fold; which are right; how many tags each note has."""
+        t = len(self.vocabulary)
+        fold = np.array([code_of(note.id) % FOLDS for note in self.notes])
+        by_hand = np.array([code_of(key) % 100 < 15 for key in self.vocabulary.keys]) & (self.vocabulary.counts <= 1)
+        found: list[Candidates] = []
+        for number in range(FOLDS):
+            rows = np.flatnonzero(fold == number)
+            if not len(rows):
+                continue
+            inside = np.bincount(self.memory.tags[rows].indices, minlength=t)
+            memory = self.memory.without(rows)
+            rest = np.flatnonzero(fold != number).tolist()
+            statistics = self._count(memory, rest, (self.vocabulary.counts - inside).clip(0).astype(np.int32))
+            known = (statistics.supports > 0) | (self.vocabulary.counts == 0) | by_hand
+            describer = Describer(self.vocabulary, memory, statistics, self.space, self._align(rest), known)
+            for start in range(0, len(rows), _BATCH):
+                part = rows[start : start + _BATCH]
+                batch = describer.describe([self.read[i] for i in part], self.vectors[part])
+                found.append(batch._replace(row=part[batch.row].astype(np.int32)))
+        pairs = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        order = np.argsort(pairs.row, kind="stable")
+        pairs = Candidates(*(column[order] for column in pairs))  # pyright: ignore[reportArgumentType]
+        own = [{key_of(tag) for tag in note.tags} - {""} for note in self.notes]
+        labels = np.fromiter(
+            (
+                (self.vocabulary.keys[tag] if tag >= 0 else self.read[row].own.keys[phrase]) in own[row]
+                for row, tag, phrase in zip(pairs.row.tolist(), pairs.tag.tolist(), pairs.phrase.tolist(), strict=True)
+            ),
+            dtype=bool,
+            count=len(pairs.row),
+        )
+        return pairs, labels, np.array([len(keys) for keys in own], dtype=np.int32)
+
+
+def _matrix(rows: Sequence[Sequence[int]], columns: int) -> sparse.csr_matrix:
+    indptr = np.cumsum([0, *map(len, rows)]).astype(np.int32)
+    indices = np.array([column for row in rows for column in row], dtype=np.int32)
+    return sparse.csr_matrix((np.ones(len(indices), dtype=np.float32), indices, indptr), shape=(len(rows), columns))
+
+
+def _names(vocabulary: Vocabulary, encoder: Embeddings, dimension: int) -> Floats:
+    found = np.zeros((len(vocabulary), dimension), dtype=np.float32)
+    readable = [number for number, tag in enumerate(vocabulary.tags) if not has_han(tag)]
+    if readable:
+        found[readable] = encoder.embed_documents([vocabulary.tags[number] for number in readable])
+    return found
