@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from tagllm.commands.cache import cache
 from tagllm.commands.doctor import doctor
 from tagllm.commands.eval import evaluate
 from tagllm.commands.handbook import handbook
 from tagllm.commands.tag import tag
+from tagllm.commands.teacher import teacher
 
 SETTINGS = "tagllm.toml"
 
@@ -70,6 +72,8 @@ def main() -> None:
 main.add_command(tag)
 main.add_command(evaluate)
 main.add_command(handbook)
+main.add_command(teacher)
+main.add_command(cache)
 main.add_command(doctor)
 
 if __name__ == "__main__":

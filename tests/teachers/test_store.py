@@ -1,7 +1,10 @@
 """The store on disk: what was written is read, what was planted or damaged is a counted miss."""
 
 import json
+import logging
 import pickle
+import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from teachers.store import JsonStore, _checksum
+import teachers.store
+from teachers.store import JsonStore, Row, StoreError, _checksum
 
 RAW, BINARY, TEXT, PICKLE = 1, 2, 3, 4
 """How diskcache marks its rows."""
@@ -173,6 +177,148 @@ def test_database_damaged_while_open_gives_misses_not_errors(store: JsonStore) -
     store.set("key 1", "new")
     assert set(found) <= {None, "x" * 1000}
     assert store.corrupt >= found.count(None) > 0
+
+
+def test_a_database_that_can_no_longer_be_written_is_begun_anew(
+    store: JsonStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.set("key", 1)
+    _sql(store, "DROP TABLE Cache")
+    assert store.get("key") is None
+    assert store.set("key", 2)
+    assert (store.get("key"), store.corrupt) == (2, 2)
+    assert (store.folder / "damaged-cache.db").exists()
+    assert "put aside as damaged-cache.db" in caplog.text
+
+
+def test_a_folder_removed_meanwhile_is_made_again(store: JsonStore) -> None:
+    store.set("key", 1)
+    shutil.rmtree(store.folder)
+    assert store.get("key") is None
+    assert store.set("key", 2)
+    assert (store.get("key"), store.corrupt, store.not_stored) == (2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("_disk", "planted"),
+        ("volume", "planted"),
+        ("sqlite_writable_schema", 1),
+        ("size", "many"),
+        ("size_limit", "-"),
+        ("eviction_policy", "none of them"),
+        ("sqlite_journal_mode", "delete; ATTACH 'x' AS y"),
+        ("cull_limit", "many"),
+        ("disk_min_file_size", None),
+    ],
+)
+def test_planted_settings_change_nothing(name: str, value: object, store: JsonStore) -> None:
+    store.set("key", 1)
+    _sql(store, "INSERT OR REPLACE INTO Settings VALUES (?, ?)", name, value)
+    store.close()
+    again = JsonStore(store.folder)
+    assert again.set("other", 2)
+    assert again.get("other") == 2
+    assert (again.get("key"), again.corrupt) == (None, 1)
+    assert again.size_limit == teachers.store.SIZE_LIMIT
+    again.close()
+
+
+def test_size_limit_stays_where_none_is_given(tmp_path: Path) -> None:
+    JsonStore(tmp_path, size_limit=1 << 20).close()
+    store = JsonStore(tmp_path, size_limit=None)
+    assert store.size_limit == 1 << 20
+    store.close()
+
+
+def test_locked_database_gives_misses_and_values_not_stored(
+    store: JsonStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(teachers.store, "_WRITES", 2)
+    store.set("key", 1)
+    other = sqlite3.connect(store.folder / "cache.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert store.get("key") == 1, "readers do not wait for writers"
+    assert not store.set("key", 2)
+    assert not store.set_many([Row("a", 1), Row("b", 2)])
+    assert (store.locked, store.not_stored, store.corrupt) == (0, 3, 0)
+    other.execute("ROLLBACK")
+    store.close()
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    assert store.get("key") is None
+    assert not store.set("key", 2)
+    assert (store.locked, store.not_stored, store.corrupt) == (1, 4, 0)
+    other.close()
+    assert store.get("key") == 1
+    assert store.set("key", 2)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING], "said once"
+
+
+def test_write_waits_for_another_one(store: JsonStore) -> None:
+    other = sqlite3.connect(store.folder / "cache.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+    release.start()
+    assert store.set("key", 1)
+    release.join()
+    other.close()
+    assert store.not_stored == 0
+
+
+def test_full_database_is_counted_and_said_once(store: JsonStore, caplog: pytest.LogCaptureFixture) -> None:
+    store.set("key", "old")
+    for number in range(3):
+        store._cache._con.execute("PRAGMA max_page_count = 30")
+        assert not store.set_many([Row(f"{number} {n}", "x" * 100_000) for n in range(3)])
+    assert (store.not_stored, store.corrupt, store.get("key")) == (9, 0, "old")
+    assert store.get("0 0") is None, "all or none"
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "tagllm cache clear" in caplog.text
+    assert store.set("key", "new")
+
+
+def test_files_that_may_not_grow_cost_only_what_is_not_stored(store: JsonStore) -> None:
+    store.set("key", "old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
+    try:
+        stored = [store.set(str(number), "x" * 30_000) for number in range(20)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert stored.count(False) == store.not_stored > 0
+    assert store.get("key") == "old"
+    assert all(store.get(str(number)) == "x" * 30_000 for number, done in enumerate(stored) if done)
+    assert store.set("key", "new")
+    assert store.corrupt == 0
+
+
+def test_folder_that_cannot_be_made_is_an_error_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="TAGLLM_CACHE_DIR"):
+        JsonStore(tmp_path / "file" / "store")
+
+
+def test_error_being_handled_elsewhere_is_not_taken_for_damage(
+    store: JsonStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teachers.store, "_WRITES", 2)
+    store.set("key", 1)
+    other = sqlite3.connect(store.folder / "cache.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        raise ValueError("not ours")
+    except ValueError:
+        assert not store.set("key", 2)
+    other.close()
+    assert (store.get("key"), store.corrupt, store.not_stored) == (1, 0, 1)
+
+
+def test_rows_are_stored_together(store: JsonStore) -> None:
+    assert store.set_many([Row(str(number), number) for number in range(50)])
+    assert store.set_many([])
+    assert [store.get(str(number)) for number in range(50)] == [*range(50)]
 
 
 @pytest.mark.parametrize("key", [7, b"key", None])
