@@ -1,33 +1,21 @@
 """The steps answered by a language model through DSPy."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import dspy
-from dspy.utils import exceptions as dspy_errors
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 import prompts
 from handbook.records import Category, Interest
-from notes.records import DraftTag, FailureReason
+from notes.records import DraftTag
 from signatures import asking
-from signatures.adapter import Exchange, NoteAdapter, exchange
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
-from signatures.questions import Answered, Program, Question, StepFailed
+from signatures.asker import Asker
+from signatures.questions import Answered, Program, Question
 
 A = TypeVar("A", bound=BaseModel)
-
-_REASONS: tuple[tuple[type[Exception], FailureReason], ...] = (
-    (dspy_errors.AdapterParseError, "unparsed"),
-    (dspy_errors.ContextWindowExceededError, "too_long"),
-    (dspy_errors.LMInvalidRequestError, "refused"),
-    (dspy_errors.LMTimeoutError, "timeout"),
-    (dspy_errors.LMTransportError, "unreachable"),
-    (dspy_errors.LMError, "teacher_error"),
-)
-"""First fit wins."""
 
 
 def llm_program(
@@ -73,12 +61,10 @@ class _Asker:
     def __init__(
         self, lm: dspy.LM, words: prompts.PromptProgram, fused: prompts.PromptProgram, max_note_chars: int
     ) -> None:
-        self._lm = lm
+        self._asker = Asker(lm)
         self._words = words
         self._fused = fused
-        self._adapter = NoteAdapter()
         self._max_note_chars = max_note_chars
-        self._predictors: dict[tuple[str, str], tuple[dspy.Predict, str]] = {}
 
     async def describe(self, question: Question) -> Answered[Description]:
         inputs = {"note": self._note(question, seen=False), "pictures": _pictures(question)}
@@ -130,24 +116,6 @@ class _Asker:
             lambda p: Fused(pictures=p.pictures, matches=p.matches, tags=p.tags, merges=p.merges, final=p.final),
         )
 
-    def _predictor(
-        self, words: prompts.PromptProgram, step: str, signature: type[dspy.Signature], question: Question
-    ) -> tuple[dspy.Predict, str]:
-        """The step's predictor, made once per wording: what depends on the settings alone is rendered once."""
-        prompt = words[step]
-        limits = question.limits.model_dump()
-        text = prompt.render(**{slot: limits.get(slot) for slot in prompt.slots if slot in limits})
-        key = (step, text)
-        if key not in self._predictors:
-            predictor = dspy.Predict(signature.with_instructions(text))
-            predictor.demos = [
-                {name: value for name, value in demo.items() if name != "step"}
-                for demo in words.demos
-                if demo["step"] == step
-            ]
-            self._predictors[key] = predictor, prompt.digest
-        return self._predictors[key]
-
     async def _ask(
         self,
         words: prompts.PromptProgram,
@@ -157,36 +125,8 @@ class _Asker:
         inputs: dict[str, Any],
         build: Callable[[Any], A],
     ) -> Answered[A]:
-        predictor, digest = self._predictor(words, step, signature, question)
-        sent = Exchange()
-        token = exchange.set(sent)
-        try:
-            with dspy.context(lm=self._lm, adapter=self._adapter, track_usage=True):
-                prediction = await predictor.acall(**inputs)
-            answer = build(prediction)
-        except (dspy_errors.DSPyError, ValidationError) as error:
-            reason = _reason(error)
-            if reason == "unparsed" and "{" in (raw := sent.raw or "") and not raw.rstrip().endswith(("}", "```")):
-                reason = "truncated"
-            message = f"{self._lm.model}: {type(error).__name__}: {error}"[:1000]
-            raise StepFailed(reason, message, request=self._request(sent), answer=sent.raw) from error
-        finally:
-            exchange.reset(token)
-        usage = (prediction.get_lm_usage() or {}).get(self._lm.model, {})
-        return Answered(
-            answer=answer,
-            program=self._lm.model,
-            prompt=digest,
-            request=self._request(sent),
-            prompt_tokens=int(usage.get("prompt_tokens") or usage.get("input_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or usage.get("output_tokens") or 0),
-        )
-
-    def _request(self, sent: Exchange) -> Any:
-        settings = {name: value for name, value in self._lm.kwargs.items() if value is not None}
-        return (
-            {"model": self._lm.model, **settings, "messages": _without_bytes(sent.messages)} if sent.messages else None
-        )
+        limits = question.limits.model_dump()
+        return await self._asker.ask(words, step, signature, limits, inputs, build, label=question.note.id)
 
     def _note(self, question: Question, *, seen: bool = True) -> str:
         """The note as JSON: a value cannot end its field, and nothing in it looks like ours."""
@@ -207,13 +147,6 @@ class _Asker:
                 {"number": p.number, "shows": p.shows, "text": p.ocr} for p in question.seen if p.refused is None
             ]
         return json.dumps({name: value for name, value in shown.items() if value}, ensure_ascii=False, indent=1)
-
-
-def _reason(error: Exception) -> FailureReason:
-    for kind, reason in _REASONS:
-        if isinstance(error, kind):
-            return reason
-    return "unparsed"
 
 
 def page(interests: Sequence[Interest], category: Category | None, *, vocabulary: bool = False) -> str:
@@ -240,14 +173,3 @@ def _numbered(tags: Sequence[DraftTag], *, evidence: bool = False) -> str:
 
 def _pictures(question: Question) -> list[dspy.Image]:
     return [dspy.Image(picture.jpeg) for picture in question.pictures if picture.refused is None]
-
-
-def _without_bytes(value: Any) -> Any:
-    """Messages with every picture replaced by the digest of what was sent."""
-    if isinstance(value, dict):
-        return {name: _without_bytes(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_without_bytes(item) for item in value]
-    if isinstance(value, str) and value.startswith("data:image/"):
-        return f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
-    return value

@@ -102,7 +102,7 @@ class _Work:
         self.names = np.ascontiguousarray(names, dtype=np.float32)
         self.tags = tags
         self.sums = np.asarray(sparse.csr_matrix(tags.T) @ self.notes, dtype=np.float32)
-        self.counts = np.bincount(tags.indices, minlength=tags.shape[1]).astype(np.float32)
+        self.counts = np.bincount(tags.indices, minlength=len(names)).astype(np.float32)
         self.tagged = np.flatnonzero(np.diff(tags.indptr))
         self.random = np.random.default_rng(0)
 

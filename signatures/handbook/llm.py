@@ -9,16 +9,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import dspy
-from dspy.utils import exceptions as dspy_errors
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 import prompts
-from signatures.adapter import Exchange, NoteAdapter, exchange
+from signatures.asker import Asker
 from signatures.handbook import asking
 from signatures.handbook.answers import MergedInterests, Named
 from signatures.handbook.questions import ClusterQuestion, HandbookProgram, MergeQuestion, NamingLimits
-from signatures.llm import _reason
-from signatures.questions import Answered, StepFailed
+from signatures.questions import Answered
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -52,10 +50,8 @@ def llm_handbook_program(lm: dspy.LM, *, words: str = "handbook/v1", revision: s
 
 class _Asker:
     def __init__(self, lm: dspy.LM, words: prompts.PromptProgram) -> None:
-        self._lm = lm
+        self._asker = Asker(lm)
         self._words = words
-        self._adapter = NoteAdapter()
-        self._predictors: dict[str, dspy.Predict] = {}
 
     async def name(self, question: ClusterQuestion) -> Answered[Named]:
         lines: list[dict[str, Any]] = [{"language": question.lang}]
@@ -92,45 +88,7 @@ class _Asker:
         inputs: dict[str, Any],
         build: Callable[[Any], A],
     ) -> Answered[A]:
-        prompt = self._words[step]
-        values = limits.model_dump()
-        text = prompt.render(**{slot: values[slot] for slot in prompt.slots if slot in values})
-        predictor = self._predictors.get(text)
-        if predictor is None:
-            predictor = dspy.Predict(signature.with_instructions(text))
-            predictor.demos = [
-                {name: value for name, value in demo.items() if name != "step"}
-                for demo in self._words.demos
-                if demo["step"] == step
-            ]
-            self._predictors[text] = predictor
-        sent = Exchange()
-        token = exchange.set(sent)
-        try:
-            with dspy.context(lm=self._lm, adapter=self._adapter, track_usage=True):
-                prediction = await predictor.acall(**inputs)
-            answer = build(prediction)
-        except (dspy_errors.DSPyError, ValidationError) as error:
-            reason = _reason(error)
-            if reason == "unparsed" and "{" in (raw := sent.raw or "") and not raw.rstrip().endswith(("}", "```")):
-                reason = "truncated"
-            message = f"{self._lm.model}: {type(error).__name__}: {error}"[:1000]
-            raise StepFailed(reason, message, request=self._request(sent), answer=sent.raw) from error
-        finally:
-            exchange.reset(token)
-        usage = (prediction.get_lm_usage() or {}).get(self._lm.model, {})
-        return Answered(
-            answer=answer,
-            program=self._lm.model,
-            prompt=prompt.digest,
-            request=self._request(sent),
-            prompt_tokens=int(usage.get("prompt_tokens") or usage.get("input_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or usage.get("output_tokens") or 0),
-        )
-
-    def _request(self, sent: Exchange) -> Any:
-        settings = {name: value for name, value in self._lm.kwargs.items() if value is not None}
-        return {"model": self._lm.model, **settings, "messages": sent.messages} if sent.messages else None
+        return await self._asker.ask(self._words, step, signature, limits.model_dump(), inputs, build)
 
 
 def _cut(sentence: str) -> str:

@@ -39,7 +39,7 @@ PAGE = MergeQuestion(
 
 def _asked(answer: Any, step: str = "name", asked: Any = QUESTION, **settings: Any) -> tuple[Answered[Any], Any, Any]:
     """The answer, the request, and the program."""
-    lm = scripted_lm([answer])
+    lm = scripted_lm([answer, answer])
     program = llm_handbook_program(lm, **settings)
     answered = asyncio.run(getattr(program, step)(asked))
     assert isinstance(lm.engine, ScriptedEngine)

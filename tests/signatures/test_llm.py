@@ -297,14 +297,28 @@ DRAFT = ANSWERS["draft"]["tags"][0]
     ],
 )
 def test_answer_that_breaks_the_schema_is_unparsed_and_kept(question: Question, raw: str) -> None:
+    lm = scripted_lm([raw, raw])
     with pytest.raises(StepFailed) as caught:
-        _ask(llm_program(scripted_lm([raw])), "draft", question)
+        _ask(llm_program(lm), "draft", question)
+    assert len(lm.engine.requests) == (2 if raw else 1)
     failed = caught.value
     assert failed.reason == "unparsed"
     assert (failed.answer or "") == raw
     assert isinstance(failed.request, dict)
     assert failed.request["messages"]
     assert len(str(failed)) <= 1000
+
+
+def test_answer_that_breaks_the_schema_is_asked_for_once_more_with_what_was_wrong(question: Question) -> None:
+    broken = json.dumps({"tags": [{**DRAFT, "source": "gut feeling"}]})
+    lm = scripted_lm([broken, ANSWERS["draft"]])
+    answered = _ask(llm_program(lm), "draft", question)
+    assert answered.answer.model_dump() == ANSWERS["draft"]
+    first, second = lm.engine.requests
+    assert second.messages[: len(first.messages)] == first.messages
+    said, complaint = second.messages[len(first.messages) :]
+    assert (said.role, said.parts[0].text) == ("assistant", broken)
+    assert "tags.0.source" in complaint.parts[0].text
 
 
 @pytest.mark.parametrize("length", [1, 10, 60, -1])

@@ -1,0 +1,159 @@
+"""Asking a language model one question through DSPy: the words, the repair of a broken answer, what it cost."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import dspy
+from dspy.utils import exceptions as dspy_errors
+from pydantic import BaseModel, ValidationError
+
+import prompts
+from notes.records import FailureReason
+from signatures.adapter import Exchange, NoteAdapter, exchange
+from signatures.questions import Answered, StepFailed
+from teachers.receipts import Receipt, receipt
+
+A = TypeVar("A", bound=BaseModel)
+
+_REASONS: tuple[tuple[type[Exception], FailureReason], ...] = (
+    (dspy_errors.AdapterParseError, "unparsed"),
+    (dspy_errors.ContextWindowExceededError, "too_long"),
+    (dspy_errors.LMInvalidRequestError, "refused"),
+    (dspy_errors.LMTimeoutError, "timeout"),
+    (dspy_errors.LMTransportError, "unreachable"),
+    (dspy_errors.LMError, "teacher_error"),
+)
+"""First fit wins."""
+
+
+class Asker:
+    """Asks `lm`.
+
+    Args:
+        lm: Any `dspy.LM`: servers, or `teachers.scripted.scripted_lm`.
+    """
+
+    def __init__(self, lm: dspy.LM) -> None:
+        self.lm = lm
+        self._adapter = NoteAdapter()
+        self._predictors: dict[tuple[str, str, str], dspy.Predict] = {}
+        self._settings = {name: value for name, value in lm.kwargs.items() if value is not None}
+
+    def predictor(
+        self, words: prompts.PromptProgram, step: str, signature: type[dspy.Signature], limits: Mapping[str, Any]
+    ) -> dspy.Predict:
+        """The step's predictor, made once per wording: what depends on the settings alone is rendered once."""
+        prompt = words[step]
+        text = prompt.render(**{slot: limits[slot] for slot in prompt.slots if slot in limits})
+        key = (words.id, step, text)
+        found = self._predictors.get(key)
+        if found is None:
+            found = self._predictors[key] = dspy.Predict(signature.with_instructions(text))
+            found.demos = [
+                {name: value for name, value in demo.items() if name != "step"}
+                for demo in words.demos
+                if demo["step"] == step
+            ]
+        return found
+
+    async def ask(
+        self,
+        words: prompts.PromptProgram,
+        step: str,
+        signature: type[dspy.Signature],
+        limits: Mapping[str, Any],
+        inputs: dict[str, Any],
+        build: Callable[[Any], A],
+        *,
+        label: str = "",
+    ) -> Answered[A]:
+        """Ask; an answer that breaks its schema is asked for once more, with what was wrong with it.
+
+        Args:
+            words: With the step's prompt.
+            step: Its name.
+            signature: Its fields.
+            limits: Values of the prompt's slots.
+            inputs: Values of the signature's input fields.
+            build: From the prediction to the answer.
+            label: What it is asked for; kept beside a cached answer.
+
+        Raises:
+            StepFailed: there is no answer, or none that holds.
+        """
+        predictor = self.predictor(words, step, signature, limits)
+        sent, asked = Exchange(), Receipt(label=f"{label}/{step}" if label else "")
+        tokens = exchange.set(sent), receipt.set(asked)
+        try:
+            try:
+                answer, usage = await self._once(predictor, inputs, build)
+            except (dspy_errors.AdapterParseError, ValidationError) as error:
+                if sent.raw is None or _is_cut(sent, asked):
+                    raise
+                sent.complaint = f"That answer breaks the form asked for: {_first_line(error)}. Answer again."
+                asked.label += "/repair" if asked.label else ""
+                answer, usage = await self._once(predictor, inputs, build)
+        except (dspy_errors.DSPyError, ValidationError) as error:
+            reason = _reason(error)
+            if reason == "unparsed" and _is_cut(sent, asked):
+                reason = "truncated"
+            message = f"{self.lm.model}: {type(error).__name__}: {error}"[:1000]
+            raise StepFailed(reason, message, request=self._request(sent), answer=sent.raw) from error
+        finally:
+            exchange.reset(tokens[0])
+            receipt.reset(tokens[1])
+        prompt_tokens = usage.get("prompt_tokens") or usage.get("input_tokens") or 0
+        completion_tokens = usage.get("completion_tokens") or usage.get("output_tokens") or 0
+        return Answered(
+            answer=answer,
+            program=self.lm.model,
+            prompt=words[step].digest,
+            request=self._request(sent),
+            prompt_tokens=asked.prompt_tokens if asked.finish_reason else int(prompt_tokens),
+            completion_tokens=asked.completion_tokens if asked.finish_reason else int(completion_tokens),
+            cached=asked.cached,
+        )
+
+    async def _once(
+        self, predictor: dspy.Predict, inputs: dict[str, Any], build: Callable[[Any], A]
+    ) -> tuple[A, Mapping[str, Any]]:
+        with dspy.context(lm=self.lm, adapter=self._adapter, track_usage=True):
+            prediction = await predictor.acall(**inputs)
+        return build(prediction), (prediction.get_lm_usage() or {}).get(self.lm.model, {})
+
+    def _request(self, sent: Exchange) -> Any:
+        if not sent.messages:
+            return None
+        return {"model": self.lm.model, **self._settings, "messages": _without_bytes(sent.messages)}
+
+
+def _is_cut(sent: Exchange, asked: Receipt) -> bool:
+    """Whether the answer ran to its limit of tokens."""
+    if asked.finish_reason:
+        return asked.finish_reason == "length"
+    raw = sent.raw or ""
+    return "{" in raw and not raw.rstrip().endswith(("}", "```"))
+
+
+def _first_line(error: Exception) -> str:
+    text = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    return " ".join(text.split("LM Response:")[0].split())[:300]
+
+
+def _reason(error: Exception) -> FailureReason:
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    return "unparsed"
+
+
+def _without_bytes(value: Any) -> Any:
+    """Messages with every picture replaced by the digest of what was sent."""
+    if isinstance(value, dict):
+        return {name: _without_bytes(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_bytes(item) for item in value]
+    if isinstance(value, str) and value.startswith("data:image/"):
+        return f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
+    return value
