@@ -73,6 +73,18 @@ def fit(
     Raises:
         TooFewNotes: fewer than 30 notes carry a tag of the handbook.
     """
+    import scipy.linalg  # noqa: F401
+    import sklearn.utils.extmath  # noqa: F401 - what they load must be there before it can be limited
+    from threadpoolctl import threadpool_limits
+
+    # One thread: the last bits of a product depend on how many there are, and the same evidence gives the same bytes.
+    with threadpool_limits(1, "blas"):
+        return _fit(folder, handbook, notes, vectors, encoder)
+
+
+def _fit(
+    folder: Path, handbook: Handbook, notes: Sequence[EvidenceNote], vectors: NDArray[Any], encoder: Embeddings
+) -> FitReport:
     started = time.perf_counter()
     vocabulary = Vocabulary.of(handbook)
     usable = [i for i in range(len(notes)) if carried(vocabulary, notes[i].tags)]
@@ -146,6 +158,7 @@ class _Work:
         t = len(self.vocabulary)
         fold = np.array([code_of(note.id) % FOLDS for note in self.notes])
         by_hand = np.array([code_of(key) % 100 < 15 for key in self.vocabulary.keys]) & (self.vocabulary.counts <= 1)
+        carried_by = np.bincount(self.memory.tags.indices, minlength=t)
         found: list[Candidates] = []
         for number in range(FOLDS):
             rows = np.flatnonzero(fold == number)
@@ -155,7 +168,8 @@ class _Work:
             memory = self.memory.without(rows)
             rest = np.flatnonzero(fold != number).tolist()
             statistics = self._count(memory, rest, (self.vocabulary.counts - inside).clip(0).astype(np.int32))
-            known = (statistics.supports > 0) | (self.vocabulary.counts == 0) | by_hand
+            # A tag that only notes of this part carry is unknown to the rest, however many notes the handbook counted.
+            known = (statistics.counts > 0) | (carried_by == 0) | by_hand
             describer = Describer(self.vocabulary, memory, statistics, self.space, self._align(rest), known)
             for start in range(0, len(rows), _BATCH):
                 part = rows[start : start + _BATCH]

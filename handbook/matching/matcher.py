@@ -41,7 +41,10 @@ class Matcher:
         self.share = parts.share
         """Of the likeliest tag's probability, from which others are worth giving."""
         self._describer = parts.describer
-        self._models = [lightgbm.Booster(model_str=text) for text in parts.models]
+        try:
+            self._models = [lightgbm.Booster(model_str=text) for text in parts.models]
+        except lightgbm.basic.LightGBMError as error:
+            raise ValueError(f"a model is damaged: {str(error)[:200]}") from None
         self._line = parts.line
         self._kept: OrderedDict[tuple[NoteText, bytes], list[RankedTag]] = OrderedDict()
         self._lock = threading.Lock()
@@ -77,7 +80,7 @@ class Matcher:
                 self._kept[key] = known
                 while len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
-        return known[:k]
+        return known[: max(0, k)]
 
     def _rank(self, note: NoteText, meaning: Floats) -> list[RankedTag]:
         prepared = prepare(note, read(note), self._describer.vocabulary)

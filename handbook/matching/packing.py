@@ -80,12 +80,20 @@ def load(folder: Path, vocabulary: Vocabulary) -> Parts:
         known = np.ones(len(vocabulary), dtype=bool)
         return Parts(
             describer=Describer(vocabulary, memory, statistics, space, alignment, known),
-            models=[texts[f"model-{number}"] for number in range(int(facts["models"]))],
+            models=[texts[f"model-{number}"] for number in range(_positive(facts["models"]))],
             line=(np.asarray(arrays["line_x"]), np.asarray(arrays["line_y"])),
             share=float(facts["share"]),
         )
     except KeyError as error:
         raise ValueError(f"{folder / storage.MANIFEST} is damaged: {error} is missing") from None
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"{folder} is damaged: {str(error)[:200]}") from None
+
+
+def _positive(count: Any) -> int:
+    if not isinstance(count, int) or count < 1:
+        raise ValueError(f"models must be 1 or more, got {count!r}")
+    return count
 
 
 __all__ = ["Parts", "load", "save"]

@@ -59,10 +59,13 @@ def load(folder: Path) -> tuple[dict[str, Array], dict[str, str], dict[str, Any]
             raise ValueError(f"{part} is missing")
         if _digest(part) != digest:
             raise ValueError(f"{part} is damaged: its digest is not the one in {MANIFEST}")
-        if part.suffix == ".npy":
-            arrays[part.stem] = np.load(part, mmap_mode="r", allow_pickle=False)
-        else:
-            texts[part.stem] = part.read_text("utf-8")
+        try:
+            if part.suffix == ".npy":
+                arrays[part.stem] = np.lib.format.open_memmap(part, mode="r")
+            else:
+                texts[part.stem] = part.read_text("utf-8")
+        except (OSError, ValueError, EOFError, SyntaxError) as error:
+            raise ValueError(f"{part} is damaged: {str(error)[:200]}") from None
     return arrays, texts, facts
 
 
