@@ -22,6 +22,8 @@ CATEGORY_BONUS = 0.15
 MEANING_WEIGHT, EVIDENCE_WEIGHT, WORDS_WEIGHT = 0.45, 0.25, 0.5
 _LOOKED_AT = 160
 """Interests whose evidence sentences are compared: those that meaning, words and category put first."""
+_ENOUGH = 8
+"""Interests with a likely tag; with fewer, others are searched for."""
 
 
 class Signals(NamedTuple):
@@ -113,7 +115,8 @@ class HandbookIndex:
     async def retrieve(self, note: "NoteText", *, k: int = 24, tokens: int | None = None) -> list[RetrievedInterest]:
         """The interests a note is asked about.
 
-        Where a matcher was learned, interests of the tags it finds likely come first, then what `search` finds.
+        Where a matcher was learned, interests of the tags it finds likely come first; where these are few, then what
+        `search` finds.
 
         Args:
             note: The note's texts.
@@ -128,12 +131,17 @@ class HandbookIndex:
             vector = np.asarray(await self.encoder.aembed_query(text), dtype=np.float32)
         likely: dict[str, float] = {}
         if self.matcher is not None:
-            for tag in self.matcher.rank(note, vector):
+            for tag in await self.matcher.arank(note, vector):
                 if tag.interest:
                     likely[tag.interest] = max(likely.get(tag.interest, 0.0), tag.probability)
         page = [interest.id for interest in self.page(note.category, tokens // 2)] if tokens is not None else []
         ahead = [*page, *(id for id in likely if id not in page)][: len(page) + k]
-        found = self.nearest(text, vector, category=note.category, k=len(page) + k - len(ahead), first=ahead)
+        if len(likely) < _ENOUGH:
+            more = len(page) + k - len(ahead)
+            found = self.nearest(text, vector, category=note.category, k=more, first=ahead)
+        else:
+            chosen = [self.handbook.interests[id] for id in ahead]
+            found = [RetrievedInterest(id=i.id, name=i.name, score=likely.get(i.id, 0.0)) for i in chosen]
         if tokens is not None:
             found = found[: within([self.handbook.interests[entry.id] for entry in found], tokens)]
         return [entry.model_copy(update={"probability": likely.get(entry.id, 0.0)}) for entry in found]

@@ -6,6 +6,7 @@ note, but nothing may rest on them, whoever the teacher is.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import regex
 
@@ -13,7 +14,7 @@ from handbook.matching import NoteText
 from notes.language import has_han
 from notes.phrases import Name, Source
 from notes.records import Evidence, Note, PictureRecord
-from notes.words import form_key, normalised
+from notes.words import form_key, normalised, terms
 
 _SENTENCE = regex.compile(r"[^.!?。！？\n]*[.!?。！？]+|[^.!?。！？\n]+|\n")
 # Notes are full of labels on jars, tags in collars and instructions on boxes: a sentence is set aside only where it
@@ -65,6 +66,9 @@ _TO_THE_TAGGER = regex.compile(
     regex.IGNORECASE | regex.VERBOSE,
 )
 
+_WORD = regex.compile(r"\p{Han}+|[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*")
+_WORDS_READ = 4000
+"""Characters of a text that quotes are looked for in, word by word."""
 _WORDLY = regex.compile(r"[\p{Latin}\d]").match
 _PLURAL_END = regex.compile(r"(?:e?s)?(?![\p{Latin}\d])")
 
@@ -103,6 +107,22 @@ class Sources:
             _compact=tuple(form_key(source.text) for source in texts) if aside else (),
             _aside_keys="\n".join(form_key(sentence) for sentence in aside),
         )
+
+    @cached_property
+    def words(self) -> tuple[dict[str, str], ...]:
+        """Of each text, the longest word as written for every term it is compared by; of Chinese, two characters."""
+        found = []
+        for source in self.texts:
+            longest: dict[str, str] = {}
+            for match in _WORD.finditer(source.text[:_WORDS_READ]):
+                word = match.group()
+                parts = [word[i : i + 2] for i in range(len(word) - 1)] if has_han(word) else [word]
+                for part in parts:
+                    for term in terms(part):
+                        if len(part) > len(longest.get(term, "")):
+                            longest[term] = part
+            found.append(longest)
+        return tuple(found)
 
     def text(self, names: Iterable[Name] = ("title", "content")) -> str:
         """The texts with these names, a line apart."""

@@ -23,8 +23,9 @@ from notes.writing import JsonlWriter
 from signatures.metrics import METRICS, Difference, Estimate, Evaluation, Frequencies, Report, tag_vectors
 from signatures.metrics.intervals import CONFIDENCE
 from signatures.questions import TagLimits
-from tagllm.setup import embedded_setup
+from tagllm.setup import Setup, tagging_setup
 from tagllm.showing import printable
+from tagllm.teaching import TeacherChoice
 
 SEED = 0
 _SHOWN_FAILURES = 20
@@ -113,11 +114,11 @@ def run_eval(
     by_category: bool = False,
     fused: bool = False,
     limits: TagLimits | None = None,
+    teacher: TeacherChoice | None = None,
     fetch: bool = False,
-    concurrency: int = 32,
     resamples: int = 1000,
 ) -> Evaluated:
-    """Tag the notes in `path` with the embedded teacher and measure; standard error gets progress and messages.
+    """Tag the notes in `path` and measure; standard error gets progress and messages.
 
     Args:
         path: Notes, with their gold in `hashtags`; the tagger never sees it.
@@ -131,8 +132,8 @@ def run_eval(
         by_category: Whether the categories are measured too.
         fused: Ask for everything in one answer.
         limits: House form.
+        teacher: Who answers; by default the embedded teacher.
         fetch: Whether `http(s)` pictures are fetched.
-        concurrency: Notes at a time.
         resamples: Of the bootstrap.
 
     Raises:
@@ -140,14 +141,16 @@ def run_eval(
         handbook.HandbookError: the handbook cannot be used.
     """
     messages = Console(stderr=True, highlight=False)
+    teacher = teacher or TeacherChoice()
     with ExitStack() as stack:
         if learn is not None:
             handbook = keep or Path(stack.enter_context(TemporaryDirectory(prefix="tagllm-")))
             _learn(path, learn, handbook)
-        with messages.status("loading") if messages.is_terminal else nullcontext():
+        quiet = not messages.is_terminal or teacher.name != "embedded"
+        with nullcontext() if quiet else messages.status("loading"):
             frequencies = Frequencies(read_notes(path))
             folder = path if path.is_dir() else path.parent
-            setup = embedded_setup(folder, handbook=handbook, fetch=fetch, limits=limits)
+            setup = tagging_setup(folder, teacher=teacher, handbook=handbook, fetch=fetch, limits=limits)
         stack.enter_context(closing(setup))
         book = setup.context.handbook.handbook if setup.context.handbook is not None else None
 
@@ -155,7 +158,8 @@ def run_eval(
             evaluation = Evaluation(handbook=book, frequencies=frequencies, limits=context.limits)
             rows = read_notes(path, split=split, limit=limit, pictures=setup.pictures)
             with _progress(messages, doing, limit) as progress:
-                run = _measure(rows, context, evaluation, progress, fused=fused, concurrency=concurrency, **said)
+                at_a_time = teacher.notes_at_a_time
+                run = _measure(rows, setup, context, evaluation, progress, fused=fused, concurrency=at_a_time, **said)
                 return evaluation, asyncio.run(run)
 
         with closing(JsonlWriter(predictions)) if predictions is not None else nullcontext() as writer:
@@ -194,6 +198,7 @@ def _learn(path: Path, split: str, out: Path) -> None:
 
 async def _measure(
     rows: Iterable[Note | Reject],
+    setup: Setup,
     context: TaggingContext,
     evaluation: Evaluation,
     progress: Progress,
@@ -237,6 +242,7 @@ async def _measure(
         if writer is not None:
             writer.write(Prediction(id=note.id, tags=tags))
         progress.advance(progress.task_ids[0])
+    await setup.disconnect()
     if failed > _SHOWN_FAILURES:
         say(f"… and {failed - _SHOWN_FAILURES:,} more failed")
     return rejected

@@ -1,7 +1,11 @@
 """Putting a tagging run together: teacher, handbook, pictures."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threadpoolctl import threadpool_limits
 
 from graphs.tagging import TaggingContext
 from handbook.folder import open_index
@@ -10,8 +14,12 @@ from notes.folders import cache_folder
 from notes.pictures import PictureStore
 from signatures.embedded import embedded_program
 from signatures.questions import TagLimits
+from tagllm.teaching import TeacherChoice, open_engine, said_of
 from teachers.embedded import Encoder, Perceiver
 from teachers.store import JsonStore
+
+if TYPE_CHECKING:
+    from teachers.vllm.engine import VllmEngine
 
 
 @dataclass(frozen=True)
@@ -21,26 +29,44 @@ class Setup:
     context: TaggingContext
     encoder: Encoder
     pictures: PictureStore
-    perceiver: Perceiver
-    store: JsonStore
+    stack: ExitStack
+    perceiver: Perceiver | None = None
+    """Of the embedded teacher."""
+    engine: "VllmEngine | None" = None
+    """Of a model on servers."""
+
+    @property
+    def said(self) -> str:
+        """What it took, in a line."""
+        if self.engine is not None:
+            return said_of(self.engine)
+        perceived = self.perceiver.perceived if self.perceiver is not None else 0
+        return f"{perceived} pictures looked at, the others were known"
+
+    async def disconnect(self) -> None:
+        """Close the connections of the running event loop."""
+        if self.engine is not None:
+            await self.engine.aclose()
 
     def close(self) -> None:
-        """Close the cache on disk."""
-        self.store.close()
+        """Close caches, end a server that was started."""
+        self.stack.close()
 
 
-def embedded_setup(
+def tagging_setup(
     folder: Path,
     *,
+    teacher: TeacherChoice | None = None,
     handbook: Path | None = None,
     fetch: bool = False,
     limits: TagLimits | None = None,
     show_hashtags: bool = False,
 ) -> Setup:
-    """The embedded teacher, ready to tag.
+    """A teacher, ready to tag.
 
     Args:
         folder: The notes' folder; pictures outside it are refused.
+        teacher: Who answers; by default the embedded teacher.
         handbook: Folder of a handbook; None: tags come from the notes alone.
         fetch: Whether `http(s)` pictures are fetched.
         limits: House form.
@@ -48,18 +74,46 @@ def embedded_setup(
 
     Raises:
         handbook.HandbookError: the handbook cannot be used.
+        prompts.PromptError: there are no such words.
+        teachers.vllm.launch.ServerError: the model's server cannot be used.
+        teachers.store.StoreError: a cache cannot be used.
     """
-    encoder = Encoder()
-    index = open_index(handbook, encoder) if handbook is not None else None
-    store = JsonStore(cache_folder("perceptions"), size_limit=1 << 30)
-    perceiver = Perceiver(store)
-    pictures = PictureStore(folder, fetch=Fetcher() if fetch else None)
-    context = TaggingContext(
-        program=embedded_program(encoder, perceiver, index),
-        pictures=pictures,
-        handbook=index,
-        encoder=encoder,
-        limits=limits or TagLimits(),
-        show_hashtags=show_hashtags,
-    )
-    return Setup(context, encoder, pictures, perceiver, store)
+    teacher = teacher or TeacherChoice()
+    with ExitStack() as stack:
+        encoder = Encoder()
+        index = open_index(handbook, encoder) if handbook is not None else None
+        if index is not None and index.matcher is not None:
+            encoder.remember(index.matcher.meanings())
+        pictures = PictureStore(folder, fetch=Fetcher() if fetch else None)
+        perceiver = engine = None
+        if teacher.name == "embedded":
+            # Encoder and matcher have threads of their own: more of them wait for one another.
+            stack.enter_context(threadpool_limits(1, "blas"))
+            store = JsonStore(cache_folder("perceptions"), size_limit=1 << 30)
+            stack.callback(store.close)
+            perceiver = Perceiver(store)
+            program = embedded_program(encoder, perceiver, index)
+        else:
+            from signatures.llm import llm_program
+            from teachers.vllm.engine import vllm_lm
+
+            engine = open_engine(teacher, stack)
+            lm = vllm_lm(engine, temperature=teacher.temperature, max_tokens=teacher.max_tokens)
+            said = {"fused_words" if teacher.prompts.startswith("tagging_fused/") else "words": teacher.prompts}
+            words = {"words": "tagging/v1", "fused_words": "tagging_fused/v1"} | (said if teacher.prompts else {})
+            program = llm_program(
+                lm,
+                words=words["words"],
+                fused_words=words["fused_words"],
+                revision=engine.revision,
+                handbook_tokens=teacher.handbook_tokens,
+            )
+        context = TaggingContext(
+            program=program,
+            pictures=pictures,
+            handbook=index,
+            encoder=encoder,
+            limits=limits or TagLimits(),
+            show_hashtags=show_hashtags,
+        )
+        return Setup(context, encoder, pictures, stack.pop_all(), perceiver, engine)

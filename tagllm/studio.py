@@ -20,14 +20,14 @@ _EXAMPLES = Path(__file__).parent.parent / "examples"
 
 @functools.cache
 def _context() -> TaggingContext:
-    from tagllm.setup import embedded_setup
+    from tagllm.setup import tagging_setup
 
     handbook = Path(os.environ.get("TAGLLM_HANDBOOK") or _EXAMPLES / "handbook")
     folder = Path(os.environ.get("TAGLLM_NOTES_FOLDER") or _EXAMPLES)
     # The server forbids reading files in its event loop: what is loaded at first use is loaded here, in a thread.
     load_dictionaries()
     code_version()
-    setup = embedded_setup(folder, handbook=handbook if handbook.exists() else None)
+    setup = tagging_setup(folder, handbook=handbook if handbook.exists() else None)
     setup.encoder.embed_query("warm")
     return setup.context
 

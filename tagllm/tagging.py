@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import AsyncExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from notes.reading import read_notes
 from notes.records import Failure, Note, Reject, Trace
 from notes.writing import JsonlWriter
 from signatures.questions import TagLimits
-from tagllm.setup import Setup, embedded_setup
+from tagllm.setup import Setup, tagging_setup
 from tagllm.showing import OutcomeTable, console, explained, printable
+from tagllm.teaching import TeacherChoice
 
 
 @dataclass
@@ -47,9 +48,9 @@ def run_tag(
     handbook: Path | None = None,
     fused: bool = False,
     limits: TagLimits | None = None,
+    teacher: TeacherChoice | None = None,
     fetch: bool = False,
     show_hashtags: bool = False,
-    concurrency: int = 32,
     explain: int = 0,
     out: Path | None = None,
     as_json: bool = False,
@@ -59,11 +60,17 @@ def run_tag(
     Raises:
         notes.reading.UnreadableInput: the notes as a whole cannot be read.
         handbook.HandbookError: the handbook cannot be used.
+        prompts.PromptError: there are no such words.
+        teachers.vllm.launch.ServerError: the model's server cannot be used.
+        teachers.store.StoreError: a cache cannot be used.
     """
     messages = Console(stderr=True, highlight=False)
     folder = path if path.is_dir() else path.parent
-    with messages.status("loading") if messages.is_terminal else nullcontext():
-        setup = embedded_setup(folder, handbook=handbook, fetch=fetch, limits=limits, show_hashtags=show_hashtags)
+    teacher = teacher or TeacherChoice()
+    with messages.status("loading") if messages.is_terminal and teacher.name == "embedded" else nullcontext():
+        setup = tagging_setup(
+            folder, teacher=teacher, handbook=handbook, fetch=fetch, limits=limits, show_hashtags=show_hashtags
+        )
     with closing(setup):
         rows = read_notes(path, split=split, ids=set(ids) or None, limit=limit, pictures=setup.pictures)
         return asyncio.run(
@@ -74,7 +81,7 @@ def run_tag(
                 ids=ids,
                 limit=limit,
                 fused=fused,
-                concurrency=concurrency,
+                concurrency=teacher.notes_at_a_time,
                 explain=explain,
                 out=out,
                 as_json=as_json,
@@ -107,7 +114,10 @@ async def _run(
                 titles[row.id] = row.title or row.content
             yield row
 
-    with _Writers(out) as writers, _progress(messages, limit or (len(ids) or None)) as progress:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(setup.disconnect)
+        writers = stack.enter_context(_Writers(out))
+        progress = stack.enter_context(_progress(messages, limit or (len(ids) or None)))
         task = progress.tasks[0].id
         graph = build_tagging(fused=fused)
         async for outcome in tag_notes(graph, titled(), setup.context, concurrency=concurrency):
@@ -138,9 +148,7 @@ async def _run(
     for id in counts.missing:
         messages.print(f"no note with id {printable(id)!r}", markup=False)
     written = "".join(f"\nwrote {file}" for file in writers.files())
-    perceived = setup.perceiver.perceived
-    looked = f"; {perceived} pictures looked at, the others were known" if perceived or counts.tagged else ""
-    (messages if as_json else shown).print(f"{counts}{looked}{written}", markup=False, soft_wrap=True)
+    (messages if as_json else shown).print(f"{counts}; {setup.said}{written}", markup=False, soft_wrap=True)
     return counts
 
 

@@ -144,7 +144,8 @@ class _Batch:
         columns |= self._words(row, tag) | self._occurrences(row, tag) | self._counts(row, tag, categories)
         columns |= {name: values[row] for name, values in self.of_notes.items()}
         columns["empty_head"] = np.zeros(len(row))
-        features = np.stack([np.asarray(columns[name], dtype=np.float32) for name in COLUMNS], axis=1)
+        # Rounded: the last bits of a product depend on how many notes are looked at together.
+        features = np.stack([np.asarray(columns[name], dtype=np.float32) for name in COLUMNS], axis=1).round(5)
         return Candidates(row.astype(np.int32), tag.astype(np.int32), np.full(len(row), -1, np.int32), features)
 
     def _votes(self, number: int) -> dict[str, Floats]:

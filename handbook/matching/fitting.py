@@ -26,7 +26,7 @@ from notes.records import Record
 
 MIN_NOTES = 30
 """Evidence notes with a tag of the handbook; from fewer nothing is learned."""
-FOLDS = 10
+FOLDS = 6
 """Parts of the notes: each is described as if the handbook had never seen it."""
 _BATCH = 128
 

@@ -17,9 +17,9 @@ _DRAFTED = 0.25
 few."""
 
 
-def rank(matcher: Matcher, question: Question, vector: NDArray[np.float32] | None) -> list[RankedTag]:
+async def rank(matcher: Matcher, question: Question, vector: NDArray[np.float32] | None) -> list[RankedTag]:
     """The tags the note would be known by, best first; only those its language takes."""
-    ranked = matcher.rank(question.sources.note_text(question.note), vector)
+    ranked = await matcher.arank(question.sources.note_text(question.note), vector)
     return [tag for tag in ranked if language_fits(tag.tag, question.lang) or question.lang == "zh"]
 
 

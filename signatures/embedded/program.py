@@ -137,4 +137,4 @@ class _Embedded:
         vector: NDArray[np.float32] | None = None
         if text.strip() and language_of(text) == "en":
             vector = (await self._encoder.aencode(text)).vector
-        return rank(self._index.matcher, question, vector)
+        return await rank(self._index.matcher, question, vector)

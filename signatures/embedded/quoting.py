@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-import regex
-
-from notes.language import has_han
 from notes.words import terms
 from signatures.answers import TextSource
 from signatures.sources import Sources
@@ -24,24 +21,13 @@ def present_tags(
     return found
 
 
-_WORD = regex.compile(r"\p{Han}+|[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*")
-
-
 def words_of(tag: str, sources: Sources) -> str:
     """The longest stretch of the note's words that the tag shares, as written there; empty: none."""
     if sources.find(tag):
         return tag
-    wanted = frozenset(terms(tag))
-    best = ""
-    for source in sources.texts:
-        for match in _WORD.finditer(source.text[:4000]):
-            word = match.group()
-            if has_han(word):
-                for i in range(len(word) - 1):
-                    if any(part in wanted for part in terms(word[i : i + 2])) and len(best) < 2:
-                        best = word[i : i + 2]
-            elif wanted.intersection(terms(word)) and len(word) > len(best):
-                best = word
-        if best:
-            return best
-    return best
+    wanted = terms(tag)
+    for words in sources.words:
+        found = max((words[term] for term in wanted if term in words), key=len, default="")
+        if found:
+            return found
+    return ""

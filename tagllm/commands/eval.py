@@ -3,8 +3,15 @@
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from tagllm.commands.options import tag_counts, teacher_options
+
+if TYPE_CHECKING:
+    from signatures.questions import TagLimits
+    from tagllm.teaching import TeacherChoice
 
 
 @click.command(
@@ -28,14 +35,6 @@ Examples:
 @click.option("--learn", metavar="SPLIT", help="Build the handbook from the notes of this split, and use that.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder where the handbook of --learn stays.")
 @click.option(
-    "--teacher",
-    type=click.Choice(["embedded"]),
-    default="embedded",
-    show_default=True,
-    envvar="TAGLLM_TEACHER",
-    help="Who answers the steps. embedded: sentence vectors and picture text, no LLM, no GPU.",
-)
-@click.option(
     "--graph",
     type=click.Choice(["steps", "fused"]),
     default="steps",
@@ -49,10 +48,7 @@ Examples:
     metavar="PARTS",
     help="Tag again without each: handbook, image, dedupe, refine; with commas between them.",
 )
-@click.option("--min-tags", type=click.IntRange(1, 12), default=3, show_default=True, help="Tags aimed at, at least.")
-@click.option("--max-tags", type=click.IntRange(1, 12), default=8, show_default=True, help="Tags given, at most.")
 @click.option("--fetch-images", is_flag=True, help="Fetch http(s) pictures, from public addresses only.")
-@click.option("--concurrency", type=click.IntRange(1, 1024), default=32, show_default=True, help="Notes at a time.")
 @click.option("--resamples", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Of the bootstrap.")
 @click.option("--by-category", is_flag=True, help="Measure the 20 categories with the most notes, too.")
 @click.option(
@@ -61,6 +57,8 @@ Examples:
     help="Write the tags as JSON lines: id, and tags, best first.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
+@tag_counts
+@teacher_options
 def evaluate(
     notes: Path,
     split: str | None,
@@ -68,26 +66,20 @@ def evaluate(
     handbook: Path | None,
     learn: str | None,
     keep: Path | None,
-    teacher: str,
     graph: str,
     ablate: tuple[str, ...],
-    min_tags: int,
-    max_tags: int,
     fetch_images: bool,
-    concurrency: int,
     resamples: int,
     by_category: bool,
     predictions: Path | None,
     as_json: bool,
+    limits: "TagLimits",
+    teacher: "TeacherChoice",
 ) -> None:
     """Tag the notes in NOTES and measure the tags: against their hashtags, and beyond.
 
     Exit status: 0 every note got its tags, 1 some failed or were rejected and are counted, 2 wrong usage.
     """
-    if min_tags > max_tags:
-        raise click.UsageError(
-            f"--min-tags {min_tags} is above --max-tags {max_tags}; lower the one or raise the other"
-        )
     if learn is not None:
         _check_learning(learn, split, handbook)
     elif keep is not None:
@@ -97,9 +89,11 @@ def evaluate(
     from graphs.tagging.context import PARTS
     from handbook import HandbookError
     from notes.reading import UnreadableInput
-    from signatures.questions import TagLimits
+    from prompts import PromptError
     from tagllm.evaluating import run_eval
     from tagllm.showing import console
+    from teachers.store import StoreError
+    from teachers.vllm.launch import ServerError
 
     wanted = dict.fromkeys(part.strip() for parts in ablate for part in parts.split(","))
     unknown = [part for part in wanted if part not in PARTS]
@@ -119,12 +113,12 @@ def evaluate(
             predictions=predictions,
             by_category=by_category,
             fused=graph == "fused",
-            limits=TagLimits(min_tags=min_tags, max_tags=max_tags),
+            limits=limits,
+            teacher=teacher,
             fetch=fetch_images,
-            concurrency=concurrency,
             resamples=resamples,
         )
-    except (UnreadableInput, HandbookError) as error:
+    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError) as error:
         raise click.UsageError(str(error)) from None
     if as_json:
         click.echo(json.dumps(found.as_json(), ensure_ascii=False))

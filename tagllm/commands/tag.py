@@ -2,8 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from tagllm.commands.options import tag_counts, teacher_options
+
+if TYPE_CHECKING:
+    from signatures.questions import TagLimits
+    from tagllm.teaching import TeacherChoice
 
 
 @click.command(
@@ -12,6 +19,8 @@ Examples:
   tagllm tag examples/notes.jsonl --handbook examples/handbook
   tagllm tag notes.parquet --split test --limit 100 --json > tags.jsonl
   tagllm tag notes.jsonl --id sg-night-3d --handbook examples/handbook --explain 1
+  tagllm tag notes.jsonl --teacher vllm --model HuggingFaceTB/SmolVLM-500M-Instruct
+  tagllm tag notes.jsonl --teacher vllm --base-url http://gpu1:8000 --base-url http://gpu2:8000
 """
 )
 @click.argument("notes", type=click.Path(path_type=Path))
@@ -25,14 +34,6 @@ Examples:
     help="Folder of the User Interest Handbook; without it tags come from the notes alone.",
 )
 @click.option(
-    "--teacher",
-    type=click.Choice(["embedded"]),
-    default="embedded",
-    show_default=True,
-    envvar="TAGLLM_TEACHER",
-    help="Who answers the steps. embedded: sentence vectors and picture text, no LLM, no GPU.",
-)
-@click.option(
     "--graph",
     type=click.Choice(["steps", "fused"]),
     default="steps",
@@ -40,43 +41,38 @@ Examples:
     envvar="TAGLLM_GRAPH",
     help="Ask step by step, or everything in one answer.",
 )
-@click.option("--min-tags", type=click.IntRange(1, 12), default=3, show_default=True, help="Tags aimed at, at least.")
-@click.option("--max-tags", type=click.IntRange(1, 12), default=8, show_default=True, help="Tags given, at most.")
 @click.option("--fetch-images", is_flag=True, help="Fetch http(s) pictures, from public addresses only.")
 @click.option("--show-hashtags", is_flag=True, help="Let the tagger read the author's own hashtags.")
-@click.option("--concurrency", type=click.IntRange(1, 1024), default=32, show_default=True, help="Notes at a time.")
 @click.option("--explain", type=click.IntRange(min=0), default=0, help="Show every step of the first N notes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for traces, failures and rejects as JSON lines.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON outcome a line on standard output, nothing else.")
+@tag_counts
+@teacher_options
 def tag(
     notes: Path,
     split: str | None,
     limit: int | None,
     ids: tuple[str, ...],
     handbook: Path | None,
-    teacher: str,
     graph: str,
-    min_tags: int,
-    max_tags: int,
     fetch_images: bool,
     show_hashtags: bool,
-    concurrency: int,
     explain: int,
     out: Path | None,
     as_json: bool,
+    limits: "TagLimits",
+    teacher: "TeacherChoice",
 ) -> None:
     """Tag the notes in NOTES (JSON lines, CSV, Parquet, Arrow or a dataset folder; .gz and .zst too).
 
     Exit status: 0 every note got its tags, 1 some failed or were rejected and are recorded, 2 wrong usage.
     """
-    if min_tags > max_tags:
-        raise click.UsageError(
-            f"--min-tags {min_tags} is above --max-tags {max_tags}; lower the one or raise the other"
-        )
     from handbook import HandbookError
     from notes.reading import UnreadableInput
-    from signatures.questions import TagLimits
+    from prompts import PromptError
     from tagllm.tagging import Counts, run_tag
+    from teachers.store import StoreError
+    from teachers.vllm.launch import ServerError
 
     try:
         counts: Counts = run_tag(
@@ -86,14 +82,14 @@ def tag(
             ids=ids,
             handbook=handbook,
             fused=graph == "fused",
-            limits=TagLimits(min_tags=min_tags, max_tags=max_tags),
+            limits=limits,
+            teacher=teacher,
             fetch=fetch_images,
             show_hashtags=show_hashtags,
-            concurrency=concurrency,
             explain=explain,
             out=out,
             as_json=as_json,
         )
-    except (UnreadableInput, HandbookError) as error:
+    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError) as error:
         raise click.UsageError(str(error)) from None
     sys.exit(0 if counts.all_tagged else 1)

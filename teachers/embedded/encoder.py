@@ -9,7 +9,7 @@ import functools
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,6 +107,10 @@ class Encoder(Embeddings):
             known[text] = encoded.vector
         self._keep_short({text: known[text] for text in new})
         return np.stack([known[text] for text in texts]) if texts else np.zeros((0, DIMENSION), dtype=np.float32)
+
+    def remember(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take over vectors of short texts that were found before, so that they need not be found again."""
+        self._keep_short(dict(vectors))
 
     def _known(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         with self._lock:

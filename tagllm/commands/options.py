@@ -1,0 +1,156 @@
+"""Options that several commands share."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+class _Concurrency(click.ParamType[int]):
+    """A number of notes, or `auto`."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if str(value).strip().lower() == "auto":
+            return 0
+        if not str(value).isdigit() or not 1 <= int(value) <= 1024:
+            self.fail(f"must be 1 to 1024 or auto, got {value!r}", param, ctx)
+        return int(value)
+
+
+_TEACHER: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+    click.option(
+        "--teacher",
+        type=click.Choice(["embedded", "vllm"]),
+        default="embedded",
+        show_default=True,
+        envvar="TAGLLM_TEACHER",
+        help="Who answers. embedded: sentence vectors and picture text, no LLM, no GPU. vllm: a model on a server.",
+    ),
+    click.option(
+        "--base-url",
+        "base_urls",
+        multiple=True,
+        metavar="URL",
+        envvar="TAGLLM_BASE_URL",
+        help="Server to ask, as http://127.0.0.1:8000/v1; repeated: requests go to the least busy one.",
+    ),
+    click.option(
+        "--model",
+        default="",
+        envvar="TAGLLM_MODEL",
+        help="Model folder or name. Without --base-url a vLLM server is started for it, and ends with the command.",
+    ),
+    click.option("--revision", default="", help="Of the model's weights, where the server cannot tell."),
+    click.option(
+        "--prompts",
+        default="",
+        envvar="TAGLLM_PROMPTS",
+        metavar="NAME/VERSION",
+        help="Words that ask, such as tagging/v1; the latest by default.",
+    ),
+    click.option(
+        "--max-tokens",
+        type=click.IntRange(16, 131_072),
+        default=2000,
+        show_default=True,
+        help="Of an answer; one that is cut off is asked for once more with twice as many.",
+    ),
+    click.option(
+        "--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True, help="Of the model's sampling."
+    ),
+    click.option(
+        "--concurrency",
+        type=_Concurrency(),
+        default="auto",
+        show_default=True,
+        help="Notes at a time; auto follows the servers' own load.",
+    ),
+    click.option(
+        "--handbook-tokens",
+        type=click.IntRange(50, 100_000),
+        default=3000,
+        show_default=True,
+        help="Of the handbook, shown to a model with every note.",
+    ),
+    click.option("--no-cache", is_flag=True, help="Ask again what was asked before."),
+    click.option(
+        "--allow-unenforced", is_flag=True, help="Use a server that ignores schemas; broken answers are failures."
+    ),
+    click.option(
+        "--engine-option", "engine_options", multiple=True, metavar="WORD", help="For a vLLM that is started."
+    ),
+)
+
+
+def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say who answers; the command gets them as `teacher`, a `tagllm.teaching.TeacherChoice`."""
+
+    @functools.wraps(command)
+    def called(
+        teacher: str,
+        base_urls: tuple[str, ...],
+        model: str,
+        revision: str,
+        prompts: str,
+        max_tokens: int,
+        temperature: float,
+        concurrency: int,
+        handbook_tokens: int,
+        no_cache: bool,
+        allow_unenforced: bool,
+        engine_options: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        if teacher == "embedded" and (base_urls or model):
+            named = f"--base-url {base_urls[0]}" if base_urls else f"--model {model}"
+            source = click.get_current_context().get_parameter_source("base_urls" if base_urls else "model")
+            if source is click.core.ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"{named} is for a model on a server; add --teacher vllm")
+        if engine_options and base_urls:
+            raise click.UsageError("--engine-option is for a server that is started; leave it or --base-url out")
+        from tagllm.teaching import TeacherChoice
+
+        return command(
+            teacher=TeacherChoice(
+                name=teacher,  # pyright: ignore[reportArgumentType]
+                base_urls=base_urls,
+                model=model,
+                revision=revision,
+                prompts=prompts,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                concurrency=concurrency,
+                handbook_tokens=handbook_tokens,
+                cached=not no_cache,
+                allow_unenforced=allow_unenforced,
+                engine_options=engine_options,
+            ),
+            **others,
+        )
+
+    return functools.reduce(lambda known, option: option(known), reversed(_TEACHER), called)
+
+
+def tag_counts(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options for how many tags a note gets; the command gets `limits`, a `signatures.questions.TagLimits`."""
+
+    @functools.wraps(command)
+    def called(min_tags: int, max_tags: int, **others: Any) -> Any:
+        if min_tags > max_tags:
+            raise click.UsageError(
+                f"--min-tags {min_tags} is above --max-tags {max_tags}; lower the one or raise the other"
+            )
+        from signatures.questions import TagLimits
+
+        return command(limits=TagLimits(min_tags=min_tags, max_tags=max_tags), **others)
+
+    least, most = click.IntRange(1, 12), click.IntRange(1, 12)
+    with_most = click.option("--max-tags", type=most, default=8, show_default=True, help="Tags given, at most.")(called)
+    return click.option("--min-tags", type=least, default=3, show_default=True, help="Tags aimed at, at least.")(
+        with_most
+    )
