@@ -14,6 +14,7 @@ from signatures import asking
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
 from signatures.asker import Asker
 from signatures.questions import Answered, Program, Question
+from teachers.vllm.launch import IMAGES_PER_PROMPT
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -142,6 +143,9 @@ class _Asker:
             shown["picture_text"] = note.ocr[: self._max_note_chars]
         if note.image_attributes:
             shown["attributes"] = list(note.image_attributes[:50])
+        opened = sum(picture.refused is None for picture in question.pictures)
+        if opened > IMAGES_PER_PROMPT:
+            shown["pictures_not_shown"] = opened - IMAGES_PER_PROMPT
         if seen and question.seen:
             shown["pictures"] = [
                 {"number": p.number, "shows": p.shows, "text": p.ocr} for p in question.seen if p.refused is None
@@ -172,4 +176,6 @@ def _numbered(tags: Sequence[DraftTag], *, evidence: bool = False) -> str:
 
 
 def _pictures(question: Question) -> list[dspy.Image]:
-    return [dspy.Image(picture.jpeg) for picture in question.pictures if picture.refused is None]
+    """Those that could be opened, as many as a request may carry."""
+    opened = [picture for picture in question.pictures if picture.refused is None]
+    return [dspy.Image(picture.jpeg) for picture in opened[:IMAGES_PER_PROMPT]]

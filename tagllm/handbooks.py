@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -22,9 +23,13 @@ from handbook.mine.records import Gathered, MiningOptions
 from handbook.update import Change, changes, merged
 from handbook.writing import write
 from notes.reading import read_notes
-from signatures.handbook import evidence_program
+from signatures.handbook import evidence_program, llm_handbook_program
 from signatures.handbook.questions import Finding
+from tagllm.teaching import TeacherChoice, open_engine
 from teachers.embedded import Encoder
+
+if TYPE_CHECKING:
+    from teachers.vllm.engine import VllmEngine
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def build(
     interactions: Path | None = None,
     options: MiningOptions | None = None,
     name: str = "",
+    teacher: TeacherChoice | None = None,
     encoder: Encoder | None = None,
     quiet: bool = False,
 ) -> Built:
@@ -67,12 +73,16 @@ def build(
         interactions: File of interactions; None: authors' hashtags are the behaviour.
         options: How behaviour is read.
         name: Of the handbook; the notes' file name when empty.
+        teacher: Who names and describes interests; by default the evidence does.
         encoder: Used when one is at hand.
         quiet: No progress bar.
 
     Raises:
         HandbookError: there is a handbook in `out` already.
         notes.reading.UnreadableInput: the notes or the interactions cannot be read.
+        prompts.PromptError: there are no such words.
+        teachers.vllm.launch.ServerError: the model's server cannot be used.
+        teachers.store.StoreError: the request cache cannot be used.
     """
     if (out / FILE).exists():
         raise HandbookError(
@@ -84,13 +94,16 @@ def build(
         (out / left).unlink(missing_ok=True)
     encoder = encoder or Encoder()
     options = options or MiningOptions()
-    with _shown(quiet) as progress:
+    with ExitStack() as stack:
+        engine = open_engine(teacher, stack) if teacher is not None and teacher.name == "vllm" else None
+        progress = stack.enter_context(_shown(quiet))
 
         def gather() -> Gathered:
             rows = read_notes(notes, split=split)
             return mine(rows, interactions, folder=out, options=options, progress=progress)
 
-        mined, gathered, findings = _run(gather, encoder, name or notes.name.split(".")[0], progress)
+        called = name or notes.name.split(".")[0]
+        mined, gathered, findings = _run(gather, encoder, called, progress, engine, teacher or TeacherChoice())
         write_evidence(out, gathered.evidence)
         write(out, mined)
         manifest = index_handbook(out, encoder, progress=progress)
@@ -152,10 +165,29 @@ def index(folder: Path, *, encoder: Encoder | None = None, quiet: bool = False) 
 
 
 def _run(
-    gather: Callable[[], Gathered], encoder: Encoder, name: str, progress: Report | None
+    gather: Callable[[], Gathered],
+    encoder: Encoder,
+    name: str,
+    progress: Report | None,
+    engine: "VllmEngine | None" = None,
+    teacher: TeacherChoice | None = None,
 ) -> tuple[Handbook, Gathered, tuple[Finding, ...]]:
-    context = HandbookContext(program=evidence_program(), gather=gather, encoder=encoder, progress=progress)
-    found = asyncio.run(build_handbook().ainvoke({"name": name}, context=context))
+    program = evidence_program()
+    if engine is not None and teacher is not None:
+        from teachers.vllm.engine import vllm_lm
+
+        lm = vllm_lm(engine, temperature=teacher.temperature, max_tokens=teacher.max_tokens)
+        program = llm_handbook_program(lm, words=teacher.prompts or "handbook/v1", revision=engine.revision)
+    context = HandbookContext(program=program, gather=gather, encoder=encoder, progress=progress)
+
+    async def run() -> dict[str, Any]:
+        try:
+            return await build_handbook().ainvoke({"name": name}, context=context)
+        finally:
+            if engine is not None:
+                await engine.aclose()
+
+    found = asyncio.run(run())
     return found["handbook"], found["gathered"], found["findings"]
 
 

@@ -5,36 +5,38 @@ Its words are nonsense; what is shown is that the engine, the protocol, the sche
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dspy
+import psutil
 import pytest
-from dspy.lm15 import (
-    AccessPolicy,
-    EndpointSupport,
-    ModelSupport,
-    OpenAIChatCompat,
-    ProviderDefinition,
-    register_provider,
-)
 
 from graphs.handbook import HandbookContext, build_handbook
-from graphs.tagging import TaggingContext, build_tagging
+from graphs.tagging import TaggingContext, build_tagging, tag_notes
 from handbook import HandbookIndex
 from handbook.mine.records import Gathered, MiningOptions
 from notes import Note
 from notes.pictures import PictureStore
 from notes.reading import read_notes
+from notes.records import Failure, Reject, Trace
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
 from signatures.handbook import HandbookProgram, evidence_program, llm_handbook_program
 from signatures.llm import llm_program
+from signatures.questions import TagLimits
+from teachers.vllm import ManagedServer
+from teachers.vllm.endpoint import Endpoint
+from teachers.vllm.engine import VllmEngine, vllm_lm
+from teachers.vllm.load import Load
+from teachers.vllm.servers import Servers
 from tests import tiny_idefics3, vllm_server
 from tests.signatures.handbook_clusters import NIGHT, NIGHT_SAID, cluster, 夜景
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-PROVIDER = "tiny-vllm"
+SMALL = {"VLLM_CPU_KVCACHE_SPACE": "1"}
+"""GiB: room for a million tokens of a tiny model."""
 ANSWERS: dict[str, Any] = {
     "describe": Description,
     "match": Matches,
@@ -50,29 +52,25 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def lm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dspy.LM]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedServer]:
     folder = tmp_path_factory.mktemp("vllm")
     model = tiny_idefics3.build(folder / "model")
-    with vllm_server.serve(model, log=folder / "log") as base_url:
-        access = AccessPolicy(
-            provider=PROVIDER,
-            base_url=base_url,
-            supports=EndpointSupport(complete=True, stream=True, models=True),
-        )
-        register_provider(
-            ProviderDefinition.chat(access, compat=OpenAIChatCompat.preset("vllm"), placeholder_key="EMPTY"),
-            supports=ModelSupport(response_schema=True, function_calling=False, reasoning=False),
-            replace=True,
-        )
-        yield dspy.LM(
-            f"{PROVIDER}/{vllm_server.NAME}",
-            engine="lm15",
-            cache=False,
-            temperature=0.0,
-            max_tokens=3500,
-            num_retries=0,
-            timeout=300,
-        )
+    (folder / "pictures").mkdir()
+    options = ("--max-model-len", "8192", "--max-num-seqs", "16", "--seed", "0")
+    with ManagedServer(
+        str(model), engine_options=options, media_root=folder / "pictures", log=folder / "log", env=SMALL
+    ) as server:
+        yield server
+
+
+def engine_for(server: ManagedServer, spool: Path | None = None) -> VllmEngine:
+    endpoint = Endpoint(server.base_url, managed=server, spool=spool)
+    return VllmEngine(Servers([endpoint]), server.model, load=Load(64), context=8192)
+
+
+@pytest.fixture(scope="module")
+def lm(server: ManagedServer, tmp_path_factory: pytest.TempPathFactory) -> dspy.LM:
+    return vllm_lm(engine_for(server), max_tokens=3500)
 
 
 @pytest.fixture
@@ -84,6 +82,13 @@ def context(lm: dspy.LM, examples_index: HandbookIndex) -> TaggingContext:
         pictures=PictureStore(EXAMPLES),
         require_evidence=False,
     )
+
+
+async def aclose(lm: dspy.LM) -> None:
+    """End the connections of this loop."""
+    engine = lm._async_engine_spec
+    assert isinstance(engine, VllmEngine)
+    await engine.aclose()
 
 
 def asked(lm: dspy.LM, notes: list[Note], context: TaggingContext, *, fused: bool) -> list[dict[str, Any]]:
@@ -99,7 +104,7 @@ def asked(lm: dspy.LM, notes: list[Note], context: TaggingContext, *, fused: boo
             return state
 
         states = await asyncio.gather(*(one(note) for note in notes))
-        await lm.aclose()
+        await aclose(lm)
         return states
 
     return asyncio.run(all_of())
@@ -165,6 +170,69 @@ def test_the_picture_reaches_the_model(lm: dspy.LM, context: TaggingContext) -> 
     assert first.answer != second.answer
 
 
+MANY = 200
+SHORT = TagLimits(max_matched=2, max_drafts=3, max_tags=3)
+
+
+def many_notes() -> list[Note]:
+    """Notes of which every second one has a picture; no two are the same."""
+    shown = [note.images[:1] for note in example_notes(8)]
+    return [
+        Note(
+            id=f"n{number}",
+            title=f"Night walk {number}",
+            content="We walked along the bay.",
+            category="travel",
+            lang="en",
+            images=shown[number % len(shown)] if number % 2 else (),
+        )
+        for number in range(MANY)
+    ]
+
+
+async def outcomes_of(
+    engine: VllmEngine, context: TaggingContext, *, fused: bool, at: Callable[[int], None] = lambda _: None
+) -> list[Trace | Failure]:
+    found: list[Trace | Failure] = []
+    async for outcome in tag_notes(build_tagging(fused=fused), many_notes(), context, concurrency=64):
+        assert not isinstance(outcome, Reject)
+        found.append(outcome)
+        at(len(found))
+    await engine.aclose()
+    return found
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_two_hundred_notes_all_end_and_no_answer_is_unreadable(
+    server: ManagedServer, context: TaggingContext, fused: bool
+) -> None:
+    engine = engine_for(server)
+    program = llm_program(vllm_lm(engine, max_tokens=1500), handbook_tokens=200)
+    found = asyncio.run(outcomes_of(engine, replace(context, program=program, limits=SHORT), fused=fused))
+    assert [outcome.note_id for outcome in found] == [note.id for note in many_notes()]
+    # A nonsense model's words can come to nothing, or run to the limit; they are always in the form asked for.
+    assert {o.reason for o in found if isinstance(o, Failure)} <= {"no_tags", "truncated"}
+
+
+def test_server_killed_among_two_hundred_notes_costs_none_of_them(
+    server: ManagedServer, context: TaggingContext
+) -> None:
+    engine = engine_for(server)
+    program = llm_program(vllm_lm(engine, max_tokens=1500), handbook_tokens=200)
+    before = server.restarts
+
+    def kill(done: int) -> None:
+        if done == MANY // 4:
+            assert server.record.group is not None
+            for child in psutil.Process(server.record.group.pid).children(recursive=True):
+                child.kill()
+
+    found = asyncio.run(outcomes_of(engine, replace(context, program=program, limits=SHORT), fused=False, at=kill))
+    assert server.restarts == before + 1
+    assert [outcome.note_id for outcome in found] == [note.id for note in many_notes()]
+    assert {o.reason for o in found if isinstance(o, Failure)} <= {"no_tags", "truncated"}
+
+
 def test_a_nonsense_model_names_no_interest_but_loses_none(lm: dspy.LM) -> None:
     clusters = (
         cluster("travel", *NIGHT, sentences=NIGHT_SAID, near=("travel/budget hotel",)),
@@ -181,7 +249,7 @@ def test_a_nonsense_model_names_no_interest_but_loses_none(lm: dspy.LM) -> None:
             cluster=lambda *_: clusters,
         )
         result = await build_handbook().ainvoke({"name": "nonsense"}, context=context)
-        await lm.aclose()
+        await aclose(lm)
         return result
 
     own = asyncio.run(build(evidence_program()))["handbook"]

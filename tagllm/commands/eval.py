@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tagllm.commands.options import tag_counts, teacher_options
+from tagllm.commands.options import handbook_tokens, tag_counts, teacher_options
 
 if TYPE_CHECKING:
     from signatures.questions import TagLimits
@@ -58,6 +58,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
 @tag_counts
+@handbook_tokens
 @teacher_options
 def evaluate(
     notes: Path,

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tagllm.commands.options import teacher_options
+
 if TYPE_CHECKING:
     from handbook.folder import Manifest
     from handbook.update import Change
     from tagllm.handbooks import Built
+    from tagllm.teaching import TeacherChoice
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path))
@@ -55,6 +58,7 @@ def _mining(command: Callable[..., None]) -> Callable[..., None]:
 Examples:
   tagllm handbook build --notes notes.jsonl --interactions clicks.csv --out handbooks/mine
   tagllm handbook build --notes notes.jsonl --split train --out handbooks/train
+  tagllm handbook build --notes notes.jsonl --out handbooks/named --teacher vllm --model Qwen/Qwen2.5-VL-7B-Instruct
 """
 )
 @click.option("--notes", type=click.Path(path_type=Path), required=True, help="File or folder of notes.")
@@ -67,6 +71,7 @@ Examples:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the handbook.")
 @click.option("--name", default="", help="Of the handbook.")
 @_mining
+@teacher_options
 @_JSON
 def build(
     notes: Path,
@@ -78,6 +83,7 @@ def build(
     min_strength: float | None,
     half_life: float | None,
     refuse_platform_tags: bool,
+    teacher: "TeacherChoice",
     as_json: bool,
 ) -> None:
     """Mine a handbook from what people wrote and what users did, and index it.
@@ -87,7 +93,10 @@ def build(
     from handbook import HandbookError
     from handbook.mine.records import MiningOptions
     from notes.reading import UnreadableInput
+    from prompts import PromptError
     from tagllm.handbooks import build as build_handbook
+    from teachers.store import StoreError
+    from teachers.vllm.launch import ServerError
 
     options = MiningOptions(
         min_users=min_users,
@@ -97,9 +106,16 @@ def build(
     )
     try:
         built = build_handbook(
-            notes, out, split=split, interactions=interactions, options=options, name=name, quiet=as_json
+            notes,
+            out,
+            split=split,
+            interactions=interactions,
+            options=options,
+            name=name,
+            teacher=teacher,
+            quiet=as_json,
         )
-    except (UnreadableInput, HandbookError) as error:
+    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError) as error:
         raise click.UsageError(str(error)) from None
     _say_built(built, as_json)
 

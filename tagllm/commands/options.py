@@ -70,13 +70,6 @@ _TEACHER: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         show_default=True,
         help="Notes at a time; auto follows the servers' own load.",
     ),
-    click.option(
-        "--handbook-tokens",
-        type=click.IntRange(50, 100_000),
-        default=3000,
-        show_default=True,
-        help="Of the handbook, shown to a model with every note.",
-    ),
     click.option("--no-cache", is_flag=True, help="Ask again what was asked before."),
     click.option(
         "--allow-unenforced", is_flag=True, help="Use a server that ignores schemas; broken answers are failures."
@@ -100,10 +93,10 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
         max_tokens: int,
         temperature: float,
         concurrency: int,
-        handbook_tokens: int,
         no_cache: bool,
         allow_unenforced: bool,
         engine_options: tuple[str, ...],
+        handbook_tokens: int = 3000,
         **others: Any,
     ) -> Any:
         if teacher == "embedded" and (base_urls or model):
@@ -134,6 +127,18 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
         )
 
     return functools.reduce(lambda known, option: option(known), reversed(_TEACHER), called)
+
+
+def handbook_tokens(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How much of the handbook a model is shown; part of the command's `teacher`."""
+    option = click.option(
+        "--handbook-tokens",
+        type=click.IntRange(50, 100_000),
+        default=3000,
+        show_default=True,
+        help="Of the handbook, shown to a model with every note.",
+    )
+    return option(command)
 
 
 def tag_counts(command: Callable[..., Any]) -> Callable[..., Any]:

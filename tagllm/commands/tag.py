@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tagllm.commands.options import tag_counts, teacher_options
+from tagllm.commands.options import handbook_tokens, tag_counts, teacher_options
 
 if TYPE_CHECKING:
     from signatures.questions import TagLimits
@@ -47,6 +47,7 @@ Examples:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for traces, failures and rejects as JSON lines.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON outcome a line on standard output, nothing else.")
 @tag_counts
+@handbook_tokens
 @teacher_options
 def tag(
     notes: Path,

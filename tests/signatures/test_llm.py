@@ -365,3 +365,12 @@ def test_global_settings_of_dspy_are_left_alone(question: Question) -> None:
     before = dspy.settings.lm
     _asked(question, "draft")
     assert dspy.settings.lm is before
+
+
+def test_no_more_pictures_are_sent_than_a_request_may_carry_and_that_is_said(question: Question) -> None:
+    many = replace(question, pictures=question.pictures[1:] * 10)
+    lm = scripted_lm([ANSWERS["describe"]])
+    _ask(llm_program(lm), "describe", many)
+    [request] = _requests(lm)
+    assert sum(part.type == "image" for message in request.messages for part in message.parts) == 8
+    assert '"pictures_not_shown": 2' in request_text(request)

@@ -1,0 +1,184 @@
+"""What asking costs: notes a second through graph, DSPy, traces and cache, beside bare requests and beside peers.
+
+    python benchmarks/teacher.py [--notes 400] [--peers] [--profile]
+
+All ask the same server, which answers at once with the same words, five questions a note. `--peers` makes an
+environment for each peer under build/peers (some minutes the first time). The last line is JSON.
+"""
+
+import argparse
+import asyncio
+import cProfile
+import json
+import os
+import pstats
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from graphs.tagging import TaggingContext, build_tagging, tag_notes
+from handbook import HandbookIndex, load
+from notes.pictures import PictureStore
+from notes.records import Note, Trace
+from signatures.llm import llm_program
+from teachers.cache import RequestCache
+from teachers.embedded import Encoder
+from teachers.vllm.endpoint import Endpoint
+from teachers.vllm.engine import VllmEngine, vllm_lm
+from teachers.vllm.load import Load
+from teachers.vllm.servers import Servers
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parent / "examples"
+PEERS = {"curator": "bespokelabs-curator==0.1.31", "distilabel": "distilabel[openai]==1.5.3"}
+CALLS = 5
+AT_ONCE = 64
+TEXT = "We walked along the bay at night, the skyline was bright. " * 8
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The constant server, in a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, str(HERE / "constant_server.py"), str(port)])
+    base_url = f"http://127.0.0.1:{port}/v1"
+    try:
+        while True:
+            with suppress(OSError):
+                urllib.request.urlopen(f"{base_url}/models", timeout=1).close()
+                break
+            if process.poll() is not None:
+                raise SystemExit("the constant server did not start")
+            time.sleep(0.05)
+        yield base_url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def bare(base_url: str, count: int) -> float:
+    """Notes a second of a client that does nothing but send and read."""
+    import aiohttp
+
+    body = json.dumps({"model": "constant", "messages": [{"role": "user", "content": TEXT}]}).encode()
+    waiting = iter(range(count * CALLS))
+    begun = time.perf_counter()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+        async def work() -> None:
+            for _ in waiting:
+                async with session.post(f"{base_url}/chat/completions", data=body) as response:
+                    await response.read()
+
+        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+    return count / (time.perf_counter() - begun)
+
+
+def notes(count: int) -> list[Note]:
+    """Notes with one picture each, so that all five questions are asked."""
+    picture = ("images/sg-night-3d-1.jpg",)
+    return [
+        Note(id=f"n{number}", title=f"Night walk {number}", content=TEXT, category="travel", lang="en", images=picture)
+        for number in range(count)
+    ]
+
+
+async def ours(engine: VllmEngine, context: TaggingContext, count: int) -> float:
+    """Notes a second through everything."""
+    begun, tagged = time.perf_counter(), 0
+    async for outcome in tag_notes(build_tagging(), notes(count), context, concurrency=AT_ONCE):
+        tagged += isinstance(outcome, Trace)
+    seconds = time.perf_counter() - begun
+    await engine.aclose()
+    if tagged != count:
+        raise SystemExit(f"{count - tagged} of {count} notes failed: what was measured is not what was meant")
+    return count / seconds
+
+
+def peer(name: str, base_url: str, count: int) -> tuple[float | None, str]:
+    """Notes a second of a peer, or why there are none."""
+    folder = HERE.parent / "build" / "peers" / name
+    python = folder / "bin" / "python"
+    try:
+        if not (folder / "ready").exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", PEERS[name]]
+            subprocess.run(install, check=True, capture_output=True, text=True, timeout=900)
+            (folder / "ready").touch()
+        script = HERE / "peers" / f"{name}_notes.py"
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
+        done = subprocess.run(
+            [python, script, base_url, str(count)],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env=environment,
+            cwd=tempfile.mkdtemp(),
+        )
+        return float(done.stdout.strip().splitlines()[-1]), ""
+    except subprocess.CalledProcessError as error:
+        return None, (error.stderr or str(error)).strip()[-300:]
+    except (subprocess.TimeoutExpired, ValueError, IndexError, OSError) as error:
+        return None, str(error)[:300]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--notes", type=int, default=400)
+    parser.add_argument("--peers", action="store_true", help="measure curator and distilabel, too")
+    parser.add_argument("--profile", action="store_true", help="say where the time goes")
+    options = parser.parse_args()
+    count: int = options.notes
+    found: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    with server() as base_url, tempfile.TemporaryDirectory() as folder:
+        cache = RequestCache(Path(folder))
+        engine = VllmEngine(Servers([Endpoint(base_url)]), "constant", cache=cache, load=Load(AT_ONCE))
+        context = TaggingContext(
+            program=llm_program(vllm_lm(engine), handbook_tokens=600),
+            handbook=HandbookIndex(load(EXAMPLES / "handbook"), Encoder()),
+            pictures=PictureStore(EXAMPLES),
+        )
+        asyncio.run(ours(VllmEngine(engine.servers, "constant"), context, 8))  # imports, first renderings
+        cache.close()
+        cache = engine.cache = RequestCache(Path(folder) / "measured")
+        found["bare"] = asyncio.run(bare(base_url, 2 * count))
+        profile = cProfile.Profile()
+        if options.profile:
+            profile.enable()
+        found["ours"] = asyncio.run(ours(engine, context, count))
+        profile.disable()
+        asked = cache.counts.misses
+        found["cached"] = asyncio.run(ours(engine, context, count))
+        found["bare"] = max(found["bare"], asyncio.run(bare(base_url, 2 * count)))
+        cache.close()
+        for name in PEERS:
+            found[name], reasons[name] = (
+                peer(name, base_url, count) if options.peers else (None, "not asked for: --peers")
+            )
+    if options.profile:
+        pstats.Stats(profile).sort_stats("tottime").print_stats(30)
+    table = Table("asking", "notes/s", "of bare", "of ours")
+    for name, rate in found.items():
+        share = [f"{rate / other:.2f}" if rate and other else "-" for other in (found["bare"], found["ours"])]
+        table.add_row(name, f"{rate:,.1f}" if rate else f"- ({reasons.get(name, '')[:60]})", *share)
+    Console().print(table)
+    Console().print(f"{count:,} notes, {asked:,} requests, {AT_ONCE} notes at a time", style="dim")
+    line = {f"{name}_notes_per_s": round(rate, 2) if rate else None for name, rate in found.items()}
+    print(json.dumps(line | {"notes": count, "reasons": {name: why for name, why in reasons.items() if why}}))
+
+
+if __name__ == "__main__":
+    main()
