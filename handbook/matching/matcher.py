@@ -71,9 +71,7 @@ class Matcher:
     def meanings(self) -> dict[str, Floats]:
         """Vectors of the tags' own words, as `fit` found them; Chinese tags have none."""
         names = np.asarray(self._describer.statistics.names)
-        return {
-            tag: vector for tag, vector in zip(self._describer.vocabulary.tags, names, strict=True) if vector.any()
-        }
+        return {tag: vector for tag, vector in zip(self._describer.vocabulary.tags, names, strict=True) if vector.any()}
 
     def rank(self, note: NoteText, vector: NDArray[Any] | None, k: int = 30) -> list[RankedTag]:
         """The `k` likeliest tags, best first.
