@@ -137,7 +137,8 @@ class Encoder(Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """Unit vector of one text, 384 numbers."""
-        return self.submit(text).result().vector.tolist()
+        known = self._known((text,))
+        return (known[text] if known else self.submit(text).result().vector).tolist()
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Unit vectors of `texts`, each of 384 numbers."""
@@ -145,7 +146,8 @@ class Encoder(Embeddings):
 
     async def aembed_query(self, text: str) -> list[float]:
         """Unit vector of one text, 384 numbers."""
-        return (await self.aencode(text)).vector.tolist()
+        known = self._known((text,))
+        return (known[text] if known else (await self.aencode(text)).vector).tolist()
 
     def _drain(self) -> None:
         """Encode what is waiting until nothing is."""

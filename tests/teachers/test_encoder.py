@@ -137,12 +137,13 @@ def test_threads_and_tasks_may_ask_at_once(encoder: Encoder) -> None:
 def test_kept_texts_are_bounded(counting: _Counting) -> None:
     counting.open.set()
     few = Encoder(keep=3, keep_phrases=4)
-    few.embed_documents([f"text {n}" for n in range(20)])
+    texts = [f"text {n}, too long to be one that comes again and again" for n in range(20)]
+    few.embed_documents(texts)
     assert len(few._kept) == 3
     counting.batches.clear()
-    few.embed_query("text 19")
+    few.embed_query(texts[19])
     assert counting.batches == []
-    few.embed_query("text 0")
+    few.embed_query(texts[0])
     assert counting.batches == [1]
 
     async def phrases() -> None:
