@@ -61,7 +61,9 @@ def asked(engine: VllmEngine, *requests: lm15.Request) -> list[lm15.Response | B
 
 def text_of(response: lm15.Response | BaseException) -> str:
     assert isinstance(response, lm15.Response), response
-    return response.message.parts[0].text  # pyright: ignore[reportAttributeAccessIssue]
+    [part] = response.message.parts
+    assert isinstance(part, lm15.TextPart)
+    return part.text
 
 
 def test_request_is_an_openai_chat_completion() -> None:
