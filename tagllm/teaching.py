@@ -54,6 +54,7 @@ class TeacherChoice:
     cached: bool = True
     """Whether what was asked before is not asked again."""
     api_key: str = ""
+    """Where the servers ask for one."""
 
     @property
     def notes_at_a_time(self) -> int:
@@ -100,7 +101,7 @@ def open_engine(choice: TeacherChoice, stack: ExitStack) -> "VllmEngine":
         context=context,
     )
     if not choice.concurrency:
-        stack.enter_context(Follower(load, lambda: _readings(endpoints, choice.api_key)))
+        stack.enter_context(Follower(load, lambda: _readings(endpoints)))
     return engine
 
 
@@ -139,11 +140,11 @@ def _cache(stack: ExitStack) -> RequestCache:
     return cache
 
 
-def _readings(endpoints: Sequence[Endpoint], api_key: str) -> list[Metrics]:
+def _readings(endpoints: Sequence[Endpoint]) -> list[Metrics]:
     found = []
     for endpoint in endpoints:
         try:
-            reading = ask_metrics(endpoint.base_url, api_key=api_key)
+            reading = ask_metrics(endpoint.base_url, api_key=endpoint.api_key)
         except ServerError:
             continue
         if reading is not None:

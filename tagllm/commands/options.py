@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,8 @@ _TEACHER: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         multiple=True,
         metavar="URL",
         envvar="TAGLLM_BASE_URL",
-        help="Server to ask, as http://127.0.0.1:8000/v1; repeated: requests go to the least busy one.",
+        help="Server to ask, as http://127.0.0.1:8000/v1; repeated: requests go to the least busy one. "
+        "A key it asks for is read from TAGLLM_API_KEY.",
     ),
     click.option(
         "--model",
@@ -122,6 +124,7 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 cached=not no_cache,
                 allow_unenforced=allow_unenforced,
                 engine_options=engine_options,
+                api_key=os.environ.get("TAGLLM_API_KEY", ""),
             ),
             **others,
         )

@@ -78,6 +78,7 @@ class Endpoint:
         self.sent = 0
         """Requests sent since the start."""
         self.managed = managed
+        self.api_key = api_key
         self._limits = limits or Limits()
         self._headers = {"Content-Type": "application/json"}
         if api_key:
@@ -147,7 +148,9 @@ class Endpoint:
         self.sent += 1
         try:
             url = f"{self.base_url}/chat/completions"
-            async with self._session().post(url, data=data, headers=self._headers) as response:
+            # A redirect would carry the note, and the key, to wherever the server says.
+            posted = self._session().post(url, data=data, headers=self._headers, allow_redirects=False)
+            async with posted as response:
                 hint = response.headers.get("Retry-After", "")
                 after = float(hint) if hint.isdigit() else None
                 return Reply(response.status, await response.read(), after)

@@ -157,6 +157,15 @@ def test_refusal_is_never_asked_again(said: Say, kind: type[Exception]) -> None:
         assert len(server.requests) == 1
 
 
+def test_redirect_is_not_followed() -> None:
+    with chat_server([Say()]) as other:
+        away = Say("elsewhere", status=307, headers={"Location": f"{other.base_url}/chat/completions"})
+        with chat_server([away]) as server:
+            (error,) = asked(engine(server.base_url), request())
+            assert isinstance(error, lm15.InvalidRequestError)
+            assert not other.requests
+
+
 def test_lasting_fault_is_an_error_that_says_how_often_it_was_tried() -> None:
     with chat_server([Say("out of memory", status=500)]) as server:
         (error,) = asked(engine(server.base_url), request())
