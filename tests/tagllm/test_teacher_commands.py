@@ -76,10 +76,11 @@ def group() -> int:
 def test_serve_runs_until_it_is_told_to_stop(serving: "subprocess.Popen[str]", how: signal.Signals) -> None:
     leader = group()
     assert len(group_of(leader)) == 2
+    assert serving.stdout is not None
+    ready = json.loads(serving.stdout.readline())  # on file it is ready a moment before it says so
     serving.send_signal(how)
-    out, err = serving.communicate()
+    _, err = serving.communicate()
     assert serving.returncode == 0, err
-    ready = json.loads(out)
     assert (ready["state"], ready["served"], ready["purpose"]) == ("ready", MODEL, "serve")
     assert "stopped" in err
     assert not group_of(leader)
