@@ -1,5 +1,6 @@
 """Pin every version that is not pinned yet: `python -m prompts`."""
 
-from prompts.program import LOCK, pin
+from prompts import pin
+from prompts.pins import LOCK
 
 print(f"{len(pin())} files pinned in prompts/{LOCK}")  # noqa: T201

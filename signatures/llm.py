@@ -1,10 +1,10 @@
 """The steps answered by a language model through DSPy."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import dspy
+import orjson
 from pydantic import BaseModel
 
 import prompts
@@ -13,6 +13,7 @@ from notes.records import DraftTag
 from signatures import asking
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
 from signatures.asker import Asker
+from signatures.demos import shown
 from signatures.questions import Answered, Program, Question
 from teachers.vllm.launch import IMAGES_PER_PROMPT
 
@@ -22,8 +23,8 @@ A = TypeVar("A", bound=BaseModel)
 def llm_program(
     lm: dspy.LM,
     *,
-    words: str = "tagging/v1",
-    fused_words: str = "tagging_fused/v1",
+    words: str | prompts.PromptProgram = "tagging/v1",
+    fused_words: str | prompts.PromptProgram = "tagging_fused/v1",
     revision: str = "",
     max_note_chars: int = 12_000,
     handbook_tokens: int = 3000,
@@ -32,22 +33,23 @@ def llm_program(
 
     Args:
         lm: Any `dspy.LM`: a server, or `teachers.scripted.scripted_lm`.
-        words: Version that asks the five steps.
+        words: Version that asks the five steps: its id or its folder, or words that are not written down yet.
         fused_words: Version that asks them all at once.
         revision: Revision of the model's weights, for the trace.
         max_note_chars: A longer text is cut, and the cut is said in the question.
         handbook_tokens: Tokens of the handbook that are shown with a note.
 
     Raises:
-        prompts.PromptError: no such version, or it was edited after it was pinned.
+        prompts.PromptError: no such version, it was edited after it was pinned, or it lacks a step or a slot.
     """
-    asker = _Asker(lm, prompts.load(words), prompts.load(fused_words), max_note_chars)
+    steps, at_once = _opened(words), _opened(fused_words)
+    asker = _Asker(lm, shown(steps), shown(at_once), max_note_chars)
     return Program(
         teacher="llm",
         model=lm.model,
         model_revision=revision,
-        prompts=words,
-        fused_prompts=fused_words,
+        prompts=steps.id,
+        fused_prompts=at_once.id,
         handbook_tokens=handbook_tokens,
         describe=asker.describe,
         match=asker.match,
@@ -56,6 +58,10 @@ def llm_program(
         refine=asker.refine,
         fused=asker.fused,
     )
+
+
+def _opened(words: str | prompts.PromptProgram) -> prompts.PromptProgram:
+    return prompts.named(words) if isinstance(words, str) else prompts.require(words)
 
 
 class _Asker:
@@ -77,8 +83,14 @@ class _Asker:
         if not question.interests:
             return Answered(answer=Matches(matches=[]), program="nothing retrieved")
         inputs = {"interests": page(question.interests, question.category), "note": self._note(question)}
+        least = self._words.threshold
         return await self._ask(
-            self._words, "match", asking.MatchInterests, question, inputs, lambda p: Matches(matches=p.matches)
+            self._words,
+            "match",
+            asking.MatchInterests,
+            question,
+            inputs,
+            lambda p: Matches(matches=[m for m in p.matches if m.probability >= least]),
         )
 
     async def draft(self, question: Question) -> Answered[Drafts]:
@@ -108,13 +120,20 @@ class _Asker:
             "note": self._note(question, seen=False),
             "images": _pictures(question),
         }
+        least = self._fused.threshold
         return await self._ask(
             self._fused,
             "fused",
             asking.TagAtOnce,
             question,
             inputs,
-            lambda p: Fused(pictures=p.pictures, matches=p.matches, tags=p.tags, merges=p.merges, final=p.final),
+            lambda p: Fused(
+                pictures=p.pictures,
+                matches=[m for m in p.matches if m.probability >= least],
+                tags=p.tags,
+                merges=p.merges,
+                final=p.final,
+            ),
         )
 
     async def _ask(
@@ -150,7 +169,8 @@ class _Asker:
             shown["pictures"] = [
                 {"number": p.number, "shows": p.shows, "text": p.ocr} for p in question.seen if p.refused is None
             ]
-        return json.dumps({name: value for name, value in shown.items() if value}, ensure_ascii=False, indent=1)
+        lines = (f' "{name}": {orjson.dumps(value).decode()}' for name, value in shown.items() if value)
+        return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def page(interests: Sequence[Interest], category: Category | None, *, vocabulary: bool = False) -> str:

@@ -8,7 +8,8 @@ import pytest
 
 import prompts
 from prompts import Prompt, PromptError
-from prompts.program import LOCK, ROOT
+from prompts.pins import LOCK
+from prompts.program import ROOT
 from signatures.handbook import NamingLimits
 from signatures.questions import TagLimits
 
@@ -16,6 +17,7 @@ STEPS = {
     "tagging": {"describe", "match", "draft", "dedupe", "refine"},
     "tagging_fused": {"fused"},
     "handbook": {"name", "merge"},
+    "judge": {"judge"},
 }
 SHIPPED = [f"{name}/v{version}" for name in prompts.names() for version in prompts.versions(name)]
 
@@ -101,7 +103,7 @@ def test_value_for_words_without_slots_is_named() -> None:
     [
         ("tagging/v9", "no prompt program tagging/v9; on disk: tagging/v1"),
         ("tagging/v0", "on disk: tagging/v1"),
-        ("nothing/v1", "no prompt program nothing/v1; on disk: programs: handbook, tagging, tagging_fused"),
+        ("nothing/v1", "no prompt program nothing/v1; on disk: programs: handbook, judge, tagging, tagging_fused"),
         ("tagging", "'tagging' names no prompt program; write NAME/vN, such as tagging/v1"),
         ("tagging/1", "write NAME/vN"),
         ("../tagging/v1", "write NAME/vN"),
