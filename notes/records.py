@@ -304,6 +304,8 @@ FailureReason = Literal[
     "timeout",
     "unreachable",
     "teacher_error",
+    "unforeseen",
+    "worker_died",
 ]
 
 
@@ -312,7 +314,8 @@ class Failure(Record):
 
     note_id: str
     note_digest: str = ""
-    step: StepName
+    step: StepName | None
+    """None: not known, as when the process died."""
     reason: FailureReason
     message: str
     request: JsonValue = None

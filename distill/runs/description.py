@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
-from notes.records import Record, digest_of
+from notes.records import Record
 
 FORMAT = "tagllm-run/1"
 
@@ -54,11 +54,8 @@ class RunDescription(Record):
     prompts: dict[str, str] = Field(default_factory=dict)
     """Digest of every text that asks, by its name, such as `tagging/v1/draft`."""
     graph: Literal["steps", "fused"] = "steps"
-
-
-def fingerprint_of(configuration: dict[str, Any]) -> str:
-    """Changes when anything in the configuration changes."""
-    return digest_of(configuration)
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    """What it takes to put the same teacher together again, as for `tagllm runs replay`; no secrets."""
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

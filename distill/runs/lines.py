@@ -1,12 +1,14 @@
 """One record a line: plain JSON with a checksum as its last key, so that a flipped byte is found without parsing."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import orjson
+from pydantic_core import PydanticSerializationError
 
 from notes.records import Record
 
@@ -51,7 +53,11 @@ class Line(NamedTuple):
 
 def sealed(record: Record) -> bytes:
     """`record` as a line, its end included."""
-    body = record.model_dump_json().encode()[:-1]
+    try:
+        body = record.model_dump_json().encode()[:-1]
+    except PydanticSerializationError:  # a model may say half a character, which no file can hold
+        text = json.dumps(record.model_dump(), ensure_ascii=False, separators=(",", ":"), default=str)
+        body = text.encode("utf-8", "replace")[:-1]
     return b'%s%s%s"}\n' % (body, _KEY, _checksum(body))
 
 

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from distill.runs.audit import Audit
 from notes.records import Record
 
 
@@ -33,6 +34,8 @@ class RunSummary(Record):
     """Opened for tagged notes."""
     reasons: dict[str, int] = Field(default_factory=dict)
     """Failed notes by reason."""
+    audit: Audit = Field(default_factory=Audit)
+    """How failed notes differ from tagged ones."""
 
     @property
     def accounted(self) -> bool:
