@@ -11,6 +11,7 @@ from tagllm.commands.doctor import doctor
 from tagllm.commands.eval import evaluate
 from tagllm.commands.handbook import handbook
 from tagllm.commands.prompts import prompts
+from tagllm.commands.report import report
 from tagllm.commands.tag import tag
 from tagllm.commands.teacher import teacher
 
@@ -72,6 +73,7 @@ def main() -> None:
 
 main.add_command(tag)
 main.add_command(evaluate)
+main.add_command(report)
 main.add_command(handbook)
 main.add_command(prompts)
 main.add_command(teacher)

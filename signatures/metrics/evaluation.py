@@ -121,8 +121,10 @@ class Evaluation:
         self.failures: Counter[str] = Counter()
         """Reasons."""
 
-    def add(self, note: Note, outcome: Trace | Failure, *, vectors: NDArray[np.float32] | None = None) -> None:
-        """Take one note in.
+    def add(
+        self, note: Note, outcome: Trace | Failure, *, vectors: NDArray[np.float32] | None = None
+    ) -> dict[str, float | None]:
+        """Take one note in; what it leaves behind, by name out of `COLUMNS`.
 
         Args:
             note: With its gold in `hashtags`, if it has one.
@@ -148,6 +150,7 @@ class Evaluation:
         self._rows.extend(float("nan") if value is None else value for value in row)
         self._category_of.append(self._categories.setdefault(note.category[:200], len(self._categories)))
         self._ids.update(f"{note.id}\n".encode())
+        return found
 
     def _beyond(
         self, note: Note, trace: Trace, tags: list[str], vectors: NDArray[np.float32] | None
