@@ -1,15 +1,17 @@
-"""A chat server that answers every question at once with the same valid words: what is left is what asking costs.
+"""A chat server that answers every question at once with the same valid words, but for a number in the draft tags, so
+that no two notes ask the same: what is left is what asking costs.
 
 python benchmarks/constant_server.py PORT
 """
 
+import itertools
 import sys
 
 import orjson
 from aiohttp import web
 
 _TAG = {"interest": 1, "source": "interest", "quote": "", "picture": 0}
-_DRAFTS = {"tags": [{"tag": "night view", **_TAG, "score": 0.9}, {"tag": "bay skyline", **_TAG, "score": 0.8}]}
+_DRAFTS = {"tags": [{"tag": "night view", **_TAG, "score": 0.9}, {"tag": "bay skyline 000000", **_TAG, "score": 0.8}]}
 _FINAL = {"tags": [{"number": 1, "tag": "night view", "confidence": 0.9}]}
 _MATCHES = {
     "matches": [{"interest": 1, "why": "night", "source": "interest", "quote": "", "probability": 0.9}],
@@ -40,12 +42,14 @@ def _body(answer: str) -> bytes:
 
 
 _ANSWERS = [(field, _body(orjson.dumps(answer).decode())) for field, answer in _BY_FIELD]
+_NUMBERS = itertools.count()
 _PLAIN = _body("a bay at night")
 
 
 async def _chat(request: web.Request) -> web.Response:
     asked = await request.read()
     body = next((answer for field, answer in _ANSWERS if field in asked), _PLAIN)
+    body = body.replace(b"000000", b"%06d" % next(_NUMBERS))
     return web.Response(body=body, content_type="application/json")
 
 

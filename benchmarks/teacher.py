@@ -2,13 +2,18 @@
 
     python benchmarks/teacher.py [--notes 400] [--peers] [--profile]
 
-All ask the same server, which answers at once with the same words, five questions a note. `--peers` makes an
-environment for each peer under build/peers (some minutes the first time). The last line is JSON.
+All ask the same server, which answers at once with the same words, five questions a note. Bare is a client that
+sends the very bodies that ours sent and reads the answers; `bare_short` sends one line of text instead. The handbook is
+shown whole, so that nothing is searched for by meaning: what that costs says benchmarks/retrieval.py. `--peers` makes
+an environment for each peer under build/peers (some minutes the first time); they ask with plain text, without
+pictures, schema or handbook. The last line is JSON.
 """
 
 import argparse
 import asyncio
 import cProfile
+import gc
+import itertools
 import json
 import os
 import pstats
@@ -22,6 +27,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -32,14 +38,15 @@ from notes.records import Note, Trace
 from signatures.llm import llm_program
 from teachers.cache import RequestCache
 from teachers.embedded import Encoder
-from teachers.vllm.endpoint import Endpoint
+from teachers.vllm.endpoint import Endpoint, Reply
 from teachers.vllm.engine import VllmEngine, vllm_lm
 from teachers.vllm.load import Load
 from teachers.vllm.servers import Servers
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"
-PEERS = {"curator": "bespokelabs-curator==0.1.31", "distilabel": "distilabel[openai]==1.5.3"}
+PEERS = {"curator": ["bespokelabs-curator==0.1.31"], "distilabel": ["distilabel[openai]==1.5.3", "requests"]}
+"""What is installed for each; distilabel imports what it does not ask for."""
 CALLS = 5
 AT_ONCE = 64
 TEXT = "We walked along the bay at night, the skyline was bright. " * 8
@@ -67,17 +74,30 @@ def server() -> Iterator[str]:
         process.wait()
 
 
-async def bare(base_url: str, count: int) -> float:
-    """Notes a second of a client that does nothing but send and read."""
+class Recording(Endpoint):
+    """Keeps what is sent."""
+
+    bodies: list[bytes]
+
+    async def post(self, data: bytes) -> Reply:
+        """Send one chat completion."""
+        self.bodies.append(data)
+        return await super().post(data)
+
+
+SHORT = [orjson.dumps({"model": "constant", "messages": [{"role": "user", "content": TEXT}]})]
+
+
+async def bare(base_url: str, count: int, bodies: list[bytes]) -> float:
+    """Notes a second of a client that does nothing but send `bodies` in turns and read."""
     import aiohttp
 
-    body = json.dumps({"model": "constant", "messages": [{"role": "user", "content": TEXT}]}).encode()
-    waiting = iter(range(count * CALLS))
+    waiting = itertools.islice(itertools.cycle(bodies), count * CALLS)
     begun = time.perf_counter()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
         async def work() -> None:
-            for _ in waiting:
+            for body in waiting:
                 async with session.post(f"{base_url}/chat/completions", data=body) as response:
                     await response.read()
 
@@ -113,7 +133,7 @@ def peer(name: str, base_url: str, count: int) -> tuple[float | None, str]:
     try:
         if not (folder / "ready").exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-            install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", PEERS[name]]
+            install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PEERS[name]]
             subprocess.run(install, check=True, capture_output=True, text=True, timeout=900)
             (folder / "ready").touch()
         script = HERE / "peers" / f"{name}_notes.py"
@@ -145,16 +165,23 @@ def main() -> None:
     reasons: dict[str, str] = {}
     with server() as base_url, tempfile.TemporaryDirectory() as folder:
         cache = RequestCache(Path(folder))
-        engine = VllmEngine(Servers([Endpoint(base_url)]), "constant", cache=cache, load=Load(AT_ONCE))
+        endpoint = Recording(base_url)
+        endpoint.bodies = []
+        engine = VllmEngine(Servers([endpoint]), "constant", cache=cache, load=Load(AT_ONCE))
+        handbook = load(EXAMPLES / "handbook")
+        handbook = handbook.model_copy(update={"categories": handbook.categories[:4]})  # within the default budget
         context = TaggingContext(
-            program=llm_program(vllm_lm(engine), handbook_tokens=600),
-            handbook=HandbookIndex(load(EXAMPLES / "handbook"), Encoder()),
+            program=llm_program(vllm_lm(engine)),
+            handbook=HandbookIndex(handbook, Encoder()),
             pictures=PictureStore(EXAMPLES),
         )
         asyncio.run(ours(VllmEngine(engine.servers, "constant"), context, 8))  # imports, first renderings
         cache.close()
         cache = engine.cache = RequestCache(Path(folder) / "measured")
-        found["bare"] = asyncio.run(bare(base_url, 2 * count))
+        bodies = [body for body in endpoint.bodies if b"data:image" not in body]
+        gc.collect()
+        gc.freeze()  # as the commands do once everything is set up
+        found["bare"] = asyncio.run(bare(base_url, 2 * count, bodies))
         profile = cProfile.Profile()
         if options.profile:
             profile.enable()
@@ -162,7 +189,9 @@ def main() -> None:
         profile.disable()
         asked = cache.counts.misses
         found["cached"] = asyncio.run(ours(engine, context, count))
-        found["bare"] = max(found["bare"], asyncio.run(bare(base_url, 2 * count)))
+        found["bare"] = max(found["bare"], asyncio.run(bare(base_url, 2 * count, bodies)))
+        found["bare_short"] = asyncio.run(bare(base_url, 2 * count, SHORT))
+        gc.unfreeze()
         cache.close()
         for name in PEERS:
             found[name], reasons[name] = (

@@ -9,7 +9,7 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from handbook.arrays import Arrays, Vectors
-from handbook.page import page_of, within
+from handbook.page import in_words, page_of, tokens_of, within
 from handbook.records import Handbook, Interest
 from notes.language import language_of
 from notes.records import RetrievedInterest
@@ -76,6 +76,9 @@ class HandbookIndex:
         self._of_category = {name: np.array(rows, dtype=np.intp) for name, rows in by_category.items()}
         self._support = np.array([sum(i.tags.values()) for i in self.interests], dtype=np.float32)
         self._pages: dict[tuple[str, int], tuple[Interest, ...]] = {}
+        self._whole: dict[str, list[RetrievedInterest]] = {}
+        self._tokens: int | None = None
+        """Of all interests in words."""
         self._vocabulary: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
 
     def vocabulary(self, id: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -121,10 +124,13 @@ class HandbookIndex:
         Args:
             note: The note's texts.
             k: Interests, page not counted.
-            tokens: Budget for all interests in words. The category's page, at most half of it, then comes before
+            tokens: Budget for all interests in words. A handbook that fits is shown whole, the category's interests
+                first, and nothing is searched for. Else the category's page, at most half of the budget, comes before
                 anything else, the same for every note of the category; the rest is cut where the budget ends.
                 None: no page, and no limit but `k`.
         """
+        if tokens is not None and (whole := self.whole(note.category, tokens)):
+            return whole
         text = note.text
         vector = None
         if text.strip() and language_of(text) == "en" and self.interests:
@@ -196,6 +202,28 @@ class HandbookIndex:
         if key not in self._pages:
             self._pages[key] = page_of([i for i in known.interests if not i.retired], tokens)
         return self._pages[key]
+
+    def whole(self, category: str, tokens: int) -> list[RetrievedInterest]:
+        """Every interest, those of the category first, the same for each of its notes; empty where they do not fit.
+
+        Args:
+            category: Id or name; one the handbook does not know is no category.
+            tokens: Budget, counted by `handbook.page.tokens_of`.
+        """
+        if len(self.interests) > tokens:  # one takes more than one
+            return []
+        if self._tokens is None:
+            self._tokens = sum(tokens_of(in_words(interest)) for interest in self.interests)
+        if self._tokens > tokens:
+            return []
+        known = self.handbook.category(category)
+        key = known.id if known is not None else ""
+        if key not in self._whole:
+            first = self._of_category.get(key.casefold(), np.array([], dtype=np.intp)).tolist()
+            rows = [*first, *sorted(set(range(len(self.interests))).difference(first))]
+            chosen = [self.interests[row] for row in rows]
+            self._whole[key] = [RetrievedInterest(id=i.id, name=i.name, score=0.0) for i in chosen]
+        return list(self._whole[key])
 
     def _first_look(self, text: str, vector: Vectors | None) -> Vectors:
         if not text.strip():

@@ -72,6 +72,15 @@ class Picture:
         self.image.save(buffer, "JPEG", quality=self.quality)
         return buffer.getvalue()
 
+    @cached_property
+    def data_url(self) -> str:
+        """The same as an address that holds it.
+
+        Raises:
+            ValueError: the picture was refused.
+        """
+        return f"data:image/jpeg;base64,{base64.b64encode(self.jpeg).decode()}"
+
     def record(self, number: int) -> PictureRecord:
         """What a trace keeps of it."""
         return PictureRecord(

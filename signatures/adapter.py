@@ -5,20 +5,29 @@ these would be taken apart as if we had written it, down to picture addresses th
 broken up in every value before it is rendered.
 """
 
-import json
+import functools
+from collections.abc import Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import dspy
+import orjson
 import regex
 from annotated_types import MaxLen, MinLen
+from dspy import lm15
 from dspy.utils.exceptions import AdapterParseError
 from pydantic import BaseModel, ValidationError, create_model
 
 import teachers as teachers  # before DSPy is used: keeps it from asking the web for prices
+from teachers.vllm.wire import picture_digest
 
+_SEVERAL = ("n", "num_generations")
+_OF_THE_CALL = frozenset({*_SEVERAL, "cache", "prompt_cache"})
+"""Settings of DSPy's that are no part of a request."""
+_CONFIG = frozenset(item.name for item in fields(lm15.Config)) - {"extensions"}
+_CONFIGS_KEPT = 64
 _MARKERS = regex.compile(r"<<(?=\s*CUSTOM-TYPE)|\[\[(?=\s*##)|(?<=##\s*)\]\]", regex.IGNORECASE)
 
 
@@ -28,6 +37,8 @@ class Exchange:
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     raw: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
     complaint: str = ""
     """What was wrong with `raw`, said when the question is asked once more."""
 
@@ -42,6 +53,8 @@ class _Rendered(NamedTuple):
     requirements: str
     response_format: dict[str, Any]
     outputs: type[BaseModel]
+    configs: dict[tuple[Any, ...], lm15.Config]
+    """By what is asked for besides."""
 
 
 class NoteAdapter(dspy.JSONAdapter):
@@ -51,11 +64,40 @@ class NoteAdapter(dspy.JSONAdapter):
         super().__init__(use_native_function_calling=False)
         self._rendered: WeakKeyDictionary[type[dspy.Signature], _Rendered] = WeakKeyDictionary()
 
+    def __call__(
+        self,
+        lm: Any,
+        lm_kwargs: dict[str, Any],
+        signature: type[dspy.Signature],
+        demos: list[dict[str, Any]],
+        inputs: dict[str, Any],
+    ) -> list[dict[str, Any]]:
+        """Fields of the answer, in a list, as DSPy takes them."""
+        if _asks_for_several(lm, lm_kwargs):
+            return super().__call__(lm, lm_kwargs, signature, demos, inputs)
+        return [self._read(signature, lm(self._request(lm, lm_kwargs, signature, demos, inputs)))]
+
+    async def acall(
+        self,
+        lm: Any,
+        lm_kwargs: dict[str, Any],
+        signature: type[dspy.Signature],
+        demos: list[dict[str, Any]],
+        inputs: dict[str, Any],
+    ) -> list[dict[str, Any]]:
+        """As a call. DSPy's own way through chat messages and back costs five times what asking does."""
+        if _asks_for_several(lm, lm_kwargs):
+            return await super().acall(lm, lm_kwargs, signature, demos, inputs)
+        return [self._read(signature, await lm.acall(self._request(lm, lm_kwargs, signature, demos, inputs)))]
+
     def format(
         self, signature: type[dspy.Signature], demos: list[dict[str, Any]], inputs: dict[str, Any]
     ) -> list[dict[str, Any]]:
         """Messages for one question; after an answer that broke the schema, that answer and what was wrong with it."""
-        messages = super().format(signature, demos, {name: as_data(value) for name, value in inputs.items()})
+        messages: list[dict[str, Any]] = [{"role": "system", "content": self._of(signature).system}]
+        if demos:
+            messages += self.format_demos(signature, demos)
+        messages.append({"role": "user", "content": self._content(signature, inputs)})
         current = exchange.get()
         if current is not None:
             if current.complaint:
@@ -63,6 +105,68 @@ class NoteAdapter(dspy.JSONAdapter):
                 messages.append({"role": "user", "content": as_data(current.complaint)})
             current.messages = messages
         return messages
+
+    def _content(self, signature: type[dspy.Signature], inputs: dict[str, Any]) -> str | list[dict[str, Any]]:
+        """The fields in DSPy's form: a text, or texts and pictures in turns."""
+        blocks: list[dict[str, Any]] = []
+        text: list[str] = []
+        for name in signature.input_fields:
+            value = inputs.get(name)
+            if isinstance(value, list) and all(isinstance(item, dspy.Image) for item in value):
+                text.append(f"[[ ## {name} ## ]]" + ("" if value else "\nnone"))
+                if value:
+                    blocks.append({"type": "text", "text": "\n\n".join(text)})
+                    blocks.extend({"type": "image_url", "image_url": {"url": image.url}} for image in value)
+                    text = []
+            elif value is not None:
+                text.append(f"[[ ## {name} ## ]]\n{as_data(str(value))}")
+        text.append(self._of(signature).requirements)
+        if not blocks:
+            return "\n\n".join(text)
+        return [*blocks, {"type": "text", "text": "\n\n".join(text)}]
+
+    def _request(
+        self,
+        lm: Any,
+        lm_kwargs: dict[str, Any],
+        signature: type[dspy.Signature],
+        demos: list[dict[str, Any]],
+        inputs: dict[str, Any],
+    ) -> lm15.Request:
+        system, *messages = self.format(signature, demos, inputs)
+        return lm15.Request(
+            model=lm.model,
+            system=system["content"],
+            messages=tuple(_message(message) for message in messages),
+            config=self._config(lm, {**lm.kwargs, **lm_kwargs}, signature),
+        )
+
+    def _config(self, lm: Any, settings: dict[str, Any], signature: type[dspy.Signature]) -> lm15.Config:
+        """Settings and schema, checked once for all questions that have the same."""
+        said = {name: value for name, value in settings.items() if value is not None and name not in _OF_THE_CALL}
+        key = (lm.model, *((name, repr(value)) for name, value in said.items()))
+        rendered = self._of(signature)
+        found = rendered.configs.get(key)
+        if found is None:
+            schema = None
+            if "response_format" in lm.supported_params:
+                schema = rendered.response_format if lm.supports_response_schema else {"type": "json_object"}
+            known = {name: value for name, value in said.items() if name in _CONFIG}
+            others = {name: value for name, value in said.items() if name not in _CONFIG}
+            found = lm15.Config(**{**known, "response_format": schema}, extensions=others or None)
+            if len(rendered.configs) < _CONFIGS_KEPT:
+                rendered.configs[key] = found
+        return found
+
+    def _read(self, signature: type[dspy.Signature], response: lm15.Response) -> dict[str, Any]:
+        current = exchange.get()
+        if current is not None:
+            current.prompt_tokens += response.usage.input_tokens or 0
+            current.completion_tokens += response.usage.output_tokens or 0
+        text = "".join(part.text for part in response.message.parts if isinstance(part, lm15.TextPart))
+        if not text:
+            raise _unreadable(signature, "", "the answer is empty")
+        return self.parse(signature, text)
 
     def format_system_message(self, signature: type[dspy.Signature]) -> str:
         """Fields, structure and instructions."""
@@ -74,8 +178,9 @@ class NoteAdapter(dspy.JSONAdapter):
 
     def _prepare_response_format(self, lm: Any, lm_kwargs: dict[str, Any], signature: Any) -> None:
         if "response_format" in lm.supported_params:
-            schema = lm.supports_response_schema
-            lm_kwargs["response_format"] = self._of(signature).response_format if schema else {"type": "json_object"}
+            asked = self._of(signature).response_format
+            nested = {"type": "json_schema", "json_schema": {n: v for n, v in asked.items() if n != "type"}}
+            lm_kwargs["response_format"] = nested if lm.supports_response_schema else {"type": "json_object"}
 
     def _of(self, signature: type[dspy.Signature]) -> _Rendered:
         found = self._rendered.get(signature)
@@ -85,6 +190,7 @@ class NoteAdapter(dspy.JSONAdapter):
                 requirements=super().user_message_output_requirements(signature),
                 response_format=_response_format(signature),
                 outputs=_outputs(signature),
+                configs={},
             )
         return found
 
@@ -95,27 +201,27 @@ class NoteAdapter(dspy.JSONAdapter):
             AdapterParseError: no whole JSON object, or not the schema's. DSPy would mend a cut answer and go on with
                 half of it.
         """
-        # Half a surrogate pair is no text: it could not be written down.
-        completion = completion.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if not completion.isascii():  # half a surrogate pair is no text: it could not be written down
+            completion = completion.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         current = exchange.get()
         if current is not None:
             current.raw = completion
         try:
-            found = json.loads(completion[completion.find("{") : completion.rfind("}") + 1])
-        except (ValueError, RecursionError) as error:
+            found = orjson.loads(completion[completion.find("{") : completion.rfind("}") + 1])
+        except ValueError as error:
             raise _unreadable(signature, completion, f"the answer is no whole JSON object: {error}") from None
         try:
-            fields = self._of(signature).outputs.model_validate(found)
+            answer = self._of(signature).outputs.model_validate(found)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "whole"
             raise _unreadable(signature, completion, f"the answer's {where}: {first['msg']}") from None
-        return {name: getattr(fields, name) for name in signature.output_fields}
+        return {name: getattr(answer, name) for name in signature.output_fields}
 
 
 def _outputs(signature: type[dspy.Signature]) -> type[BaseModel]:
-    fields: dict[str, Any] = {name: (field.annotation, ...) for name, field in signature.output_fields.items()}
-    return create_model("DSPyProgramOutputs", **fields)
+    outputs: dict[str, Any] = {name: (output.annotation, ...) for name, output in signature.output_fields.items()}
+    return create_model("DSPyProgramOutputs", **outputs)
 
 
 def _response_format(signature: type[dspy.Signature]) -> dict[str, Any]:
@@ -133,7 +239,53 @@ def _response_format(signature: type[dspy.Signature]) -> dict[str, Any]:
                 schema["properties"][name]["maxItems"] = limit.max_length
             elif isinstance(limit, MinLen):
                 schema["properties"][name]["minItems"] = limit.min_length
-    return {"type": "json_schema", "json_schema": {"name": model.__name__, "schema": schema, "strict": True}}
+    return {"type": "json_schema", "name": model.__name__, "schema": schema, "strict": True}
+
+
+def _asks_for_several(lm: Any, lm_kwargs: dict[str, Any]) -> bool:
+    return any(settings.get(name, 1) not in (1, None) for settings in (lm.kwargs, lm_kwargs) for name in _SEVERAL)
+
+
+def _message(message: dict[str, Any]) -> lm15.Message:
+    content = message["content"]
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return lm15.Message(role=message["role"], parts=tuple(_parts(blocks)))
+
+
+def _parts(blocks: Iterable[dict[str, Any]]) -> Iterable[lm15.TextPart | lm15.ImagePart]:
+    for block in blocks:
+        if block["type"] == "text":
+            yield lm15.TextPart(block["text"])
+            continue
+        yield _picture(block["image_url"]["url"])
+
+
+@functools.lru_cache(maxsize=64)
+def _picture(address: str) -> lm15.ImagePart:
+    """A picture as DSPy's requests carry it; several steps ask with the same one."""
+    head, comma, data = address.partition(";base64,")
+    if comma and head.startswith("data:"):
+        return lm15.ImagePart(data=data, media_type=head.removeprefix("data:"))
+    return lm15.ImagePart(url=address)
+
+
+def without_bytes(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages with every picture replaced by the SHA-256 of its bytes."""
+    return [
+        message
+        if isinstance(message["content"], str)
+        else {**message, "content": [_named(block) for block in message["content"]]}
+        for message in messages
+    ]
+
+
+def _named(block: dict[str, Any]) -> dict[str, Any]:
+    if block["type"] != "image_url":
+        return block
+    part = _picture(block["image_url"]["url"])
+    if part.data is None:
+        return block
+    return {"type": "image_url", "image_url": {"url": f"sha256:{picture_digest(part.data)}"}}
 
 
 def _unreadable(signature: type[dspy.Signature], completion: str, message: str) -> AdapterParseError:
@@ -148,6 +300,8 @@ def _unreadable(signature: type[dspy.Signature], completion: str, message: str) 
 def as_data(value: Any) -> Any:
     """`value` with every marker of DSPy's broken up, so that it is read as text."""
     if isinstance(value, str):
+        if "<<" not in value and "[[" not in value and "]]" not in value:
+            return value
         return _MARKERS.sub(lambda match: f"{match[0][0]} {match[0][1]}", value)
     if isinstance(value, list):
         return [as_data(item) for item in value]

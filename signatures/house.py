@@ -4,6 +4,7 @@ Lower case for English except names that are written otherwise, 1-5 words or 2-1
 emoji, no sentence, no call to action.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -24,6 +25,8 @@ _EDGES = " \t'‘’.,;:!?。，、；：！？…·-–—/=@"
 _SENTENCE = regex.compile(r"[.!?。！？；;](?:\s|$)|[。！？；，、]|[,:]\s|(?<=\p{Han})[,;:!?]|[,;:!?](?=\p{Han})")
 _WORD = regex.compile(r"(?:(?!\p{Han})[\p{L}\p{N}])+(?:['’.+&/-](?:(?!\p{Han})[\p{L}\p{N}])+)*[+]*")
 """Of Latin letters and its like: “iPhone” in “用iPhone拍照”."""
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:['.+&/-][A-Za-z0-9]+)*[+]*")
+"""The same where all is ASCII, at a tenth of the price."""
 _CALL = regex.compile(
     r"\b(?:buy|order|shop|call|act|click|subscribe|follow|like|share|download|register|sign up|swipe|dm|comment)"
     r"\s+(?:now|here|today|below|me|us|link|this|more)\b"
@@ -61,7 +64,7 @@ class Casing:
                     self._written.setdefault(word.lower(), Counter())[word] += 2
 
     def _read(self, line: str) -> None:
-        found = [(m.group(), m.start()) for m in _WORD.finditer(line)]
+        found = [(m.group(), m.start()) for m in (_ASCII_WORD if line.isascii() else _WORD).finditer(line)]
         letters = [word for word, _ in found if word[0].isalpha()]
         if not letters:
             return

@@ -1,5 +1,7 @@
 """The steps answered by a language model through DSPy."""
 
+import asyncio
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -14,7 +16,7 @@ from signatures import asking
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
 from signatures.asker import Asker
 from signatures.demos import shown
-from signatures.questions import Answered, Program, Question
+from signatures.questions import Answered, Program, Question, TagLimits
 from teachers.vllm.launch import IMAGES_PER_PROMPT
 
 A = TypeVar("A", bound=BaseModel)
@@ -74,7 +76,7 @@ class _Asker:
         self._max_note_chars = max_note_chars
 
     async def describe(self, question: Question) -> Answered[Description]:
-        inputs = {"note": self._note(question, seen=False), "pictures": _pictures(question)}
+        inputs = {"note": self._note(question, seen=False), "pictures": await _pictures(question)}
         return await self._ask(
             self._words, "describe", asking.Describe, question, inputs, lambda p: Description(pictures=p.descriptions)
         )
@@ -118,7 +120,7 @@ class _Asker:
         inputs = {
             "interests": page(question.interests, question.category, vocabulary=True),
             "note": self._note(question, seen=False),
-            "images": _pictures(question),
+            "images": await _pictures(question),
         }
         least = self._fused.threshold
         return await self._ask(
@@ -145,8 +147,9 @@ class _Asker:
         inputs: dict[str, Any],
         build: Callable[[Any], A],
     ) -> Answered[A]:
-        limits = question.limits.model_dump()
-        return await self._asker.ask(words, step, signature, limits, inputs, build, label=question.note.id)
+        return await self._asker.ask(
+            words, step, signature, _slots(question.limits), inputs, build, label=question.note.id
+        )
 
     def _note(self, question: Question, *, seen: bool = True) -> str:
         """The note as JSON: a value cannot end its field, and nothing in it looks like ours."""
@@ -173,6 +176,11 @@ class _Asker:
         return "{\n" + ",\n".join(lines) + "\n}"
 
 
+@functools.lru_cache(maxsize=16)
+def _slots(limits: TagLimits) -> dict[str, Any]:
+    return limits.model_dump()
+
+
 def page(interests: Sequence[Interest], category: Category | None, *, vocabulary: bool = False) -> str:
     """The handbook page of a question: guidance, then the interests by number."""
     lines = [category.guidance] if category and category.guidance else []
@@ -195,7 +203,8 @@ def _numbered(tags: Sequence[DraftTag], *, evidence: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _pictures(question: Question) -> list[dspy.Image]:
-    """Those that could be opened, as many as a request may carry."""
-    opened = [picture for picture in question.pictures if picture.refused is None]
-    return [dspy.Image(picture.jpeg) for picture in opened[:IMAGES_PER_PROMPT]]
+async def _pictures(question: Question) -> list[dspy.Image]:
+    """Those that could be opened, as many as a request may carry; made into JPEG in threads."""
+    opened = [picture for picture in question.pictures if picture.refused is None][:IMAGES_PER_PROMPT]
+    await asyncio.gather(*(asyncio.to_thread(getattr, p, "data_url") for p in opened if "data_url" not in vars(p)))
+    return [dspy.Image(picture.data_url) for picture in opened]

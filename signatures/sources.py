@@ -66,6 +66,15 @@ _TO_THE_TAGGER = regex.compile(
     regex.IGNORECASE | regex.VERBOSE,
 )
 
+_HINTS = """
+    ignore disregard forget override bypass skip tag label classify categori keyword system instruction prompt bot model
+    llm gpt assistant <| <assistant </assistant [inst [/inst [[
+    忽略 忽视 忽視 无视 無視 忘记 忘記 忘掉 不要理 不要管 不用管 绕过 繞過 跳过 跳過 标签 標籤 关键词 關鍵詞 标记为
+    標記為 标为 標為 归类为 歸類為 分类为 分類為 你现在 你現在 指令
+""".split()
+"""One of these stands in every sentence that `_TO_THE_TAGGER` finds; looking for them takes a hundredth of its time."""
+_AI = regex.compile(r"\bai\b", regex.IGNORECASE)
+
 _WORD = regex.compile(r"\p{Han}+|[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*")
 _WORDS_READ = 4000
 """Characters of a text that quotes are looked for in, word by word."""
@@ -168,6 +177,9 @@ def _stands_in(text: str, wanted: str) -> bool:
 
 
 def _without(text: str, aside: list[str]) -> str:
+    plain = text.casefold().replace("\u0131", "i").replace("i\u0307", "i")  # as IGNORECASE takes the letter i
+    if not any(hint in plain for hint in _HINTS) and not ("ai" in plain and _AI.search(text)):
+        return text
     # In pictures a sentence runs over several lines: a line is set aside with the one it began in.
     said = [match.span() for match in _TO_THE_TAGGER.finditer(text)]
     if not said:

@@ -1,5 +1,6 @@
 """Putting a tagging run together: teacher, handbook, pictures."""
 
+import gc
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
+import prompts
 from graphs.tagging import TaggingContext
 from handbook.folder import open_index
 from notes.fetching import Fetcher
@@ -99,8 +101,10 @@ def tagging_setup(
 
             engine = open_engine(teacher, stack)
             lm = vllm_lm(engine, temperature=teacher.temperature, max_tokens=teacher.max_tokens)
-            said = {"fused_words" if teacher.prompts.startswith("tagging_fused/") else "words": teacher.prompts}
-            words = {"words": "tagging/v1", "fused_words": "tagging_fused/v1"} | (said if teacher.prompts else {})
+            words = {"words": prompts.default("tagging"), "fused_words": prompts.default("tagging_fused")}
+            if teacher.prompts:
+                named, _ = prompts.place(teacher.prompts)
+                words["fused_words" if named.startswith("tagging_fused/") else "words"] = teacher.prompts
             program = llm_program(
                 lm,
                 words=words["words"],
@@ -116,4 +120,8 @@ def tagging_setup(
             limits=limits or TagLimits(),
             show_hashtags=show_hashtags,
         )
+        # What was set up stays: the collector need not look through torch's half a million objects again and again.
+        gc.collect()
+        gc.freeze()
+        stack.callback(gc.unfreeze)
         return Setup(context, encoder, pictures, stack.pop_all(), perceiver, engine)

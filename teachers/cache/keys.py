@@ -12,6 +12,8 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import orjson
+
 VERSION = 1
 """Of keys and values: what was stored under another one is not found."""
 _TRANSPORT = frozenset(
@@ -78,7 +80,10 @@ def request_key(
 
 def key_of(request: Mapping[str, Any], *, label: str = "") -> RequestKey:
     """The key of a request that `canonical` made."""
-    text = json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    try:
+        text = orjson.dumps(request)
+    except TypeError:  # half a surrogate pair, a number of more than 64 bits: the same in every other respect
+        text = json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(text, digest_size=32).hexdigest()
     return RequestKey(digest, text, str(request.get("model", "")), " ".join(label.split()))
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import dspy
 from dspy import lm15
+from dspy.clients.errors import error_boundary
+from dspy.utils.callback import with_callbacks
 
 from teachers.cache import Answer, RequestCache, request_key
 from teachers.receipts import Receipt, receipt
@@ -71,7 +73,7 @@ class VllmEngine:
         if self.cache is None:
             answer, cached = await self._ask(sent, asked), False
         else:
-            key = request_key(sent.body, revision=self.revision, label=asked.label)
+            key = request_key(sent.body, revision=self.revision, sample=sent.sample, label=asked.label)
             answer, _ = found = await self.cache.fetch(key, lambda: self._ask(sent, asked))
             cached = found.cached
         asked.cached = cached
@@ -157,6 +159,25 @@ class SyncEngine:
             return self._loop
 
 
+class VllmLM(dspy.LM):
+    """A language model on our servers.
+
+    An explicit request goes to the engine in the caller's own task: DSPy would look in threads for local files to read
+    and for the price of an answer, and there are neither.
+    """
+
+    async def acall(self, prompt: Any = None, *, messages: Any = None, **kwargs: Any) -> Any:
+        """One `lm15.Response` for an `lm15.Request`; for a text what `dspy.LM` gives."""
+        if not isinstance(prompt, lm15.Request) or kwargs or dspy.settings.send_stream is not None:
+            return await super().acall(prompt, messages=messages, **kwargs)
+        return await self._complete(prompt)
+
+    @with_callbacks
+    async def _complete(self, request: lm15.Request) -> lm15.Response:
+        with error_boundary(self.model, unexpected=True):
+            return await self._async_engine_spec.complete(request)  # pyright: ignore[reportOptionalMemberAccess]
+
+
 def vllm_lm(engine: VllmEngine, *, temperature: float = 0.0, max_tokens: int = 2000) -> dspy.LM:
     """`engine` as a language model for DSPy, whose own cache and retries stay off.
 
@@ -165,7 +186,7 @@ def vllm_lm(engine: VllmEngine, *, temperature: float = 0.0, max_tokens: int = 2
         temperature: Of sampling.
         max_tokens: Of an answer; one that is cut off is asked once more with twice as many.
     """
-    return dspy.LM(
+    return VllmLM(
         f"vllm:{engine.model}",
         engine=SyncEngine(engine),
         async_engine=engine,

@@ -1,6 +1,7 @@
 """Requests and answers as an OpenAI-compatible server writes them."""
 
 import base64
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ class Outgoing(NamedTuple):
     """With every picture as its `uuid` alone."""
     pictures: dict[str, str]
     """Base64 of each picture by its SHA-256, with its media type before it: `image/jpeg;base64,…`."""
+    sample: str | None = None
+    """Which of several answers to one request is meant: DSPy's `rollout_id`."""
 
 
 def outgoing(request: lm15.Request, model: str) -> Outgoing:
@@ -54,9 +57,19 @@ def outgoing(request: lm15.Request, model: str) -> Outgoing:
         body["top_k"] = config.top_k
     if config.response_format is not None:
         body["response_format"] = _response_format(config.response_format)
-    if config.extensions:
-        body |= dict(config.extensions)
-    return Outgoing(body, pictures)
+    others = dict(config.extensions or {})
+    sample = others.pop("rollout_id", None)
+    return Outgoing(body | others, pictures, str(sample) if sample is not None else None)
+
+
+@functools.lru_cache(maxsize=64)
+def picture_digest(data: str) -> str:
+    """SHA-256 of a picture's bytes; several steps ask with the same one.
+
+    Args:
+        data: Base64 of them.
+    """
+    return hashlib.sha256(base64.b64decode(data)).hexdigest()
 
 
 def _response_format(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +84,7 @@ def _content(parts: Iterable[Any], pictures: dict[str, str]) -> str | list[dict[
         if part.type == "text":
             found.append({"type": "text", "text": part.text})
         elif part.type == "image" and part.data is not None:
-            digest = hashlib.sha256(base64.b64decode(part.data)).hexdigest()
+            digest = picture_digest(part.data)
             pictures[digest] = f"{part.media_type};base64,{part.data}"
             found.append({"type": "image_url", "image_url": None, "uuid": digest})
         elif part.type == "image" and part.url:
