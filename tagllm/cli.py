@@ -10,6 +10,7 @@ from tagllm.commands.cache import cache
 from tagllm.commands.doctor import doctor
 from tagllm.commands.eval import evaluate
 from tagllm.commands.handbook import handbook
+from tagllm.commands.optimize import optimize
 from tagllm.commands.prompts import prompts
 from tagllm.commands.report import report
 from tagllm.commands.tag import tag
@@ -76,6 +77,7 @@ main.add_command(evaluate)
 main.add_command(report)
 main.add_command(handbook)
 main.add_command(prompts)
+main.add_command(optimize)
 main.add_command(teacher)
 main.add_command(cache)
 main.add_command(doctor)
