@@ -11,6 +11,7 @@ from distill.runs.reading import (
     read_traces,
 )
 from distill.runs.summary import RunSummary, Tokens
+from distill.runs.verifying import Verification, verify
 
 if TYPE_CHECKING:
     from distill.runs.running import run
@@ -21,12 +22,14 @@ __all__ = [
     "RunError",
     "RunSummary",
     "Tokens",
+    "Verification",
     "read_description",
     "read_failures",
     "read_rejects",
     "read_summary",
     "read_traces",
     "run",
+    "verify",
 ]
 
 

@@ -159,7 +159,8 @@ class Journal:
         """Synchronise in groups, in a thread, until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), EVERY)
+                async with asyncio.timeout(EVERY):  # not `wait_for`: before Python 3.12 it may swallow a cancellation
+                    await self._full.wait()
             self._full.clear()
             for file in self._files():
                 await asyncio.to_thread(file.sync)
