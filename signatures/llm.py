@@ -16,7 +16,7 @@ from signatures import asking
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
 from signatures.asker import Asker
 from signatures.demos import shown
-from signatures.questions import Answered, Program, Question, TagLimits
+from signatures.questions import Answered, Program, Question
 from teachers.vllm.launch import IMAGES_PER_PROMPT
 
 A = TypeVar("A", bound=BaseModel)
@@ -147,9 +147,8 @@ class _Asker:
         inputs: dict[str, Any],
         build: Callable[[Any], A],
     ) -> Answered[A]:
-        return await self._asker.ask(
-            words, step, signature, _slots(question.limits), inputs, build, label=question.note.id
-        )
+        slots = _slots(question.limits)  # pyright: ignore[reportArgumentType] - frozen, so it has a hash
+        return await self._asker.ask(words, step, signature, slots, inputs, build, label=question.note.id)
 
     def _note(self, question: Question, *, seen: bool = True) -> str:
         """The note as JSON: a value cannot end its field, and nothing in it looks like ours."""
@@ -177,7 +176,8 @@ class _Asker:
 
 
 @functools.lru_cache(maxsize=16)
-def _slots(limits: TagLimits) -> dict[str, Any]:
+def _slots(limits: Any) -> dict[str, Any]:
+    """Values of the prompts' slots, by `TagLimits`."""
     return limits.model_dump()
 
 

@@ -28,12 +28,13 @@ from signatures.handbook import HandbookProgram, evidence_program, llm_handbook_
 from signatures.llm import llm_program
 from signatures.questions import TagLimits
 from teachers.vllm import ManagedServer
-from teachers.vllm.endpoint import Endpoint
+from teachers.vllm.endpoint import Endpoint, Limits
 from teachers.vllm.engine import VllmEngine, vllm_lm
 from teachers.vllm.load import Load
 from teachers.vllm.servers import Servers
 from tests import tiny_idefics3, vllm_server
 from tests.signatures.handbook_clusters import NIGHT, NIGHT_SAID, cluster, 夜景
+from tests.teachers.vllm.chat_server import Say, chat_server
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SMALL = {"VLLM_CPU_KVCACHE_SPACE": "1"}
@@ -222,6 +223,26 @@ def test_many_notes_all_end_and_no_answer_is_unreadable(
     assert {o.reason for o in found if isinstance(o, Failure)} <= {"no_tags", "truncated"}
 
 
+def test_faults_on_the_way_to_the_server_cost_no_note(server: ManagedServer, context: TaggingContext) -> None:
+    """5 % dropped connections, 5 % 500s, 5 % stalls, 2 % cut-off bodies, in a proxy before the real server."""
+
+    def spoil(_: dict[str, Any], number: int) -> Say:
+        if number % 20 == 8:
+            return Say(status=500, text="out of order")
+        fault = {3: "drop", 13: "stall"}.get(number % 20) or ("cut" if number % 50 == 25 else "")
+        return Say(fault=fault, forward=server.base_url, silence=25)  # pyright: ignore[reportArgumentType]
+
+    with chat_server(spoil) as proxy:
+        endpoint = Endpoint(proxy.base_url, limits=Limits(answer=20))
+        engine = VllmEngine(Servers([endpoint]), server.model, load=Load(16), context=8192)
+        program = llm_program(vllm_lm(engine, max_tokens=400), handbook_tokens=200)
+        found = asyncio.run(outcomes_of(engine, replace(context, program=program, limits=SHORT), fused=False))
+    assert [outcome.note_id for outcome in found] == [note.id for note in many_notes()]
+    assert {o.reason for o in found if isinstance(o, Failure)} <= {"no_tags", "truncated"}
+    assert len(proxy.requests) > 40
+    assert engine.servers.retried >= len(proxy.requests) // 8
+
+
 def test_server_killed_among_many_notes_costs_none_of_them(server: ManagedServer, context: TaggingContext) -> None:
     engine = engine_for(server)
     program = llm_program(vllm_lm(engine, max_tokens=1500), handbook_tokens=200)
@@ -234,7 +255,7 @@ def test_server_killed_among_many_notes_costs_none_of_them(server: ManagedServer
                 child.kill()
 
     short = replace(context, program=program, limits=SHORT)
-    # Few at a time: outcomes come in order, so where all are asked together all may be answered before the first is seen.
+    # Few at a time: outcomes come in order; where all are asked together all may be answered before one is seen.
     found = asyncio.run(outcomes_of(engine, short, fused=False, concurrency=MANY // 4, at=kill))
     assert server.restarts == before + 1
     assert [outcome.note_id for outcome in found] == [note.id for note in many_notes()]

@@ -1,8 +1,13 @@
-"""A chat server whose every answer is decided by the test, faults included; for what a real one does too seldom."""
+"""A chat server whose every answer is decided by the test, faults included; for what a real one does too seldom.
+
+It may also stand before a real one and pass on what the test does not spoil.
+"""
 
 import json
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +24,11 @@ class Say:
     finish_reason: str = "stop"
     headers: dict[str, str] = field(default_factory=dict)
     fault: Literal["", "drop", "cut", "stall", "nonsense"] = ""
-    """drop: the connection is closed; cut: in the middle of the answer; stall: it is silent for two seconds."""
+    """drop: the connection is closed; cut: in the middle of the answer; stall: it is silent for a while."""
+    silence: float = 2.0
+    """Seconds of a stall."""
+    forward: str = ""
+    """Base address of a server whose answer is passed on instead of `text`."""
 
 
 Decide = Callable[[dict[str, Any], int], Say]
@@ -74,9 +83,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if say.fault == "stall":
-            time.sleep(2)
-        data = _answer(say, body["model"])
-        self.send_response(say.status)
+            time.sleep(say.silence)
+        if say.forward and say.status == 200:
+            status, data = _forwarded(say.forward, body)
+        else:
+            status, data = say.status, _answer(say, body["model"])
+        self.send_response(status)
         for name, value in say.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
@@ -89,6 +101,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing."""
+
+
+def _forwarded(base_url: str, body: dict[str, Any]) -> tuple[int, bytes]:
+    request = urllib.request.Request(
+        f"{base_url}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=120) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
 
 
 def _answer(say: Say, model: str) -> bytes:
