@@ -2,4 +2,4 @@
 
 from tagllm.cli import main
 
-main()
+main(prog_name="tagllm")

@@ -13,6 +13,7 @@ from tagllm.commands.handbook import handbook
 from tagllm.commands.optimize import optimize
 from tagllm.commands.prompts import prompts
 from tagllm.commands.report import report
+from tagllm.commands.run import run
 from tagllm.commands.tag import tag
 from tagllm.commands.teacher import teacher
 
@@ -26,7 +27,10 @@ class _Main(click.Group):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
     ) -> click.Context:
         extra.setdefault("default_map", _settings(self))
-        return super().make_context(info_name, args, parent, **extra)  # pyright: ignore[reportArgumentType]
+        given = list(args)
+        context = super().make_context(info_name, args, parent, **extra)  # pyright: ignore[reportArgumentType]
+        context.meta["tagllm.arguments"] = given
+        return context
 
 
 def _settings(group: click.Group) -> dict[str, dict[str, object]]:
@@ -74,6 +78,7 @@ def main() -> None:
 
 main.add_command(tag)
 main.add_command(evaluate)
+main.add_command(run)
 main.add_command(report)
 main.add_command(handbook)
 main.add_command(prompts)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from distill.runs.description import NotesSource, RunDescription, RunError
+from distill.runs.description import NotesSource, RunDescription, RunError, RunRefused
 from distill.runs.reading import (
     read_description,
     read_failures,
@@ -20,6 +20,7 @@ __all__ = [
     "NotesSource",
     "RunDescription",
     "RunError",
+    "RunRefused",
     "RunSummary",
     "Tokens",
     "Verification",

@@ -15,6 +15,10 @@ class RunError(Exception):
     """A run cannot start, go on or be read; the message says why and the way out."""
 
 
+class RunRefused(RunError):
+    """A folder that this run may not write to: it holds another run or other files, or somebody else writes to it."""
+
+
 class NotesSource(Record):
     """Where a run's notes come from."""
 

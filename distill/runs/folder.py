@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from distill.runs.description import RunDescription, RunError, differences
+from distill.runs.description import RunDescription, RunError, RunRefused, differences
 from distill.runs.lines import Damage, Line, lines
 from distill.runs.locking import Lock
 from distill.runs.progress import read_progress
@@ -92,16 +92,16 @@ def open_run(path: Path | str, description: RunDescription, *, fresh: bool = Fal
         watcher: The process without which this one ends; 0: none.
 
     Raises:
-        RunError: the folder holds another run or something else, or another process writes to it.
+        RunRefused: the folder holds another run or something else, or another process writes to it.
     """
     path = Path(path)
     if path.is_dir() and any(path.iterdir()) and not _is_run(path):
-        raise RunError(f"{path} holds other files and no run; give --out an empty or a new folder")
+        raise RunRefused(f"{path} holds other files and no run; give --out an empty or a new folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = Lock(path / LOCK, watcher=watcher)
     except OSError as error:
-        raise RunError(f"{path}: {error.strerror or error}; give --out a folder that can be written") from None
+        raise RunRefused(f"{path}: {error.strerror or error}; give --out a folder that can be written") from None
     try:
         if fresh and (path / DESCRIPTION).exists():
             _put_beside(path)
@@ -123,7 +123,8 @@ def take_over(path: Path | str, *, watcher: int = 0) -> RunFolder:
     """The folder of a run as it is, to be written to.
 
     Raises:
-        RunError: it holds no run, or another process writes to it.
+        RunRefused: another process writes to it.
+        RunError: it holds no run.
     """
     description = read_description(path)
     return open_run(path, description, watcher=watcher)
@@ -146,7 +147,7 @@ def _same(path: Path, description: RunDescription) -> RunDescription:
     if there.fingerprint == description.fingerprint:
         return there
     differing = differences(there.configuration, description.configuration)
-    raise RunError(
+    raise RunRefused(
         f"{path} holds a run of another configuration: {'; '.join(differing) or 'unknown differences'}; "
         "give another --out, or --fresh to begin anew and keep that run beside it"
     )

@@ -87,7 +87,7 @@ class InFlight:
         known: dict[str, Suspect] = {}
         with contextlib.suppress(OSError, ValueError, TypeError):
             known = {id: Suspect(*said) for id, said in json.loads(self._suspects_path.read_text("utf-8")).items()}
-        ids = _read(self._path)
+        ids = read_slots(self._path.parent)
         if not ids:
             return known
         found = {}
@@ -107,10 +107,10 @@ class InFlight:
             raise refused(self._path, error) from None
 
 
-def _read(path: Path) -> list[str]:
-    """The ids in the slots that are in use."""
+def read_slots(folder: Path) -> list[str]:
+    """Ids of the notes that are under way in a run's folder, or were when the process died."""
     try:
-        data = path.read_bytes()
+        data = (folder / SLOTS).read_bytes()
     except OSError:
         return []
     slots = (data[start : start + _SLOT].rstrip(b"\0") for start in range(0, len(data), _SLOT))

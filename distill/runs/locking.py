@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from distill.runs.description import RunError
+from distill.runs.description import RunRefused
 
 _PATIENCE = 30.0
 """Seconds to wait for a writer that is going: killed, but not yet gone."""
@@ -38,7 +38,7 @@ class Lock:
         watcher: The process without which this one ends; 0: none.
 
     Raises:
-        RunError: another process holds it.
+        RunRefused: another process holds it.
     """
 
     def __init__(self, path: Path, *, watcher: int = 0) -> None:
@@ -50,7 +50,7 @@ class Lock:
                 os.close(self._file)
                 stop = f"stop it: kill -INT {owner.watcher or owner.pid}" if owner is not None else "stop it"
                 who = owner or "another process"
-                raise RunError(f"{path.parent} is being written by {who}; wait for it, or {stop}")
+                raise RunRefused(f"{path.parent} is being written by {who}; wait for it, or {stop}")
             time.sleep(0.02)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         said = json.dumps(Owner(os.getpid(), socket.gethostname(), now, watcher)._asdict())

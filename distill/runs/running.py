@@ -1,7 +1,7 @@
 """Runs from Python: `async for outcome in run(notes, context, out=folder)`."""
 
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ async def run(
     max_failures: str | None = None,
     fresh: bool = False,
     settings: dict[str, Any] | None = None,
-) -> AsyncIterator[Outcome]:
+) -> AsyncGenerator[Outcome, None]:
     """Tag notes into a run's folder; what comes out has been written down. Called again, it goes on where it ended.
 
     Notes that are done are not asked again and do not come out again; `distill.runs.read_traces` has all of them.

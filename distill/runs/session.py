@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
 from distill.runs.description import RunError
 from distill.runs.folder import RunFolder
@@ -91,6 +91,11 @@ class Session:
         return len(self._tasks)
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether no other note is begun."""
+        return self._is_stopping
+
+    @property
     def seconds(self) -> float:
         """Since the session began."""
         return time.monotonic() - self._began
@@ -101,7 +106,7 @@ class Session:
             self._is_stopping = True
             self._places.release()  # so that whoever waits for a place sees it
 
-    async def outcomes(self) -> AsyncIterator[Outcome]:
+    async def outcomes(self) -> AsyncGenerator[Outcome, None]:
         """What becomes of the notes, as it does; everything is written down before it comes out.
 
         Raises:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from langgraph.graph.state import CompiledStateGraph
 
 from graphs.tagging import TaggingContext, build_tagging
-from notes.records import STEPS, Failure, Note, Trace
+from notes.records import STEPS, Failure, Note, StepName, Trace
 
 _TASK = re.compile(r"During task with name '(\w+)'")
 
@@ -52,7 +52,7 @@ class LocalTagger:
 def _unforeseen(note: Note, error: Exception) -> Failure:
     tasks = (_TASK.search(said) for said in getattr(error, "__notes__", ()))
     names = ["describe" if task[1] == "at_once" else task[1] for task in tasks if task]
-    step = next((step for step in STEPS if step in names), None)
+    step: StepName | None = next((step for step in STEPS if step in names), None)
     places = [
         f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
     ]
