@@ -14,6 +14,7 @@ from tagllm.commands.optimize import optimize
 from tagllm.commands.prompts import prompts
 from tagllm.commands.report import report
 from tagllm.commands.run import run
+from tagllm.commands.runs import runs
 from tagllm.commands.tag import tag
 from tagllm.commands.teacher import teacher
 
@@ -79,6 +80,7 @@ def main() -> None:
 main.add_command(tag)
 main.add_command(evaluate)
 main.add_command(run)
+main.add_command(runs)
 main.add_command(report)
 main.add_command(handbook)
 main.add_command(prompts)
