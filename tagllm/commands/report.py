@@ -31,7 +31,7 @@ Examples:
 @click.option(
     "--max-mb",
     type=click.IntRange(5, 1000),
-    default=40,
+    default=48,
     show_default=True,
     help="Size of the file at most; what finds no room is counted, but cannot be browsed.",
 )

@@ -39,7 +39,7 @@ def head(joined: Joined, facts: list[Facts]) -> dict[str, Any]:
 
 
 def _ocr(joined: Joined) -> list[str]:
-    pictures = next((outcome.pictures for outcome in joined.outcomes if outcome is not None and outcome.pictures), ())
+    pictures = _pictures(joined)
     own = [joined.note.ocr] if joined.note.ocr else []
     return own + [picture.ocr for picture in pictures[:MOST_PER_NOTE] if picture.ocr]
 
@@ -70,7 +70,7 @@ def details(joined: Joined, thumbnails: Thumbnails, *, most: int) -> dict[str, A
         most: Characters of a request or an answer.
     """
     note = joined.note
-    seen = next((outcome.pictures for outcome in joined.outcomes if outcome is not None and outcome.pictures), ())
+    seen = _pictures(joined)
     addresses = thumbnails.of(seen, note.images if joined.known else ())
     return {
         "hashtags": [cut(tag, 100) for tag in note.hashtags[:_MOST_PARTS]],
@@ -81,6 +81,12 @@ def details(joined: Joined, thumbnails: Thumbnails, *, most: int) -> dict[str, A
             for run, outcome in enumerate(joined.outcomes)
         ],
     }
+
+
+def _pictures(joined: Joined) -> tuple[PictureRecord, ...]:
+    """As a run saw them; where none got so far, as the note names them."""
+    seen = next((outcome.pictures for outcome in joined.outcomes if outcome is not None and outcome.pictures), ())
+    return seen or tuple(PictureRecord(number=n, ref=ref[:300]) for n, ref in enumerate(joined.note.images, 1))
 
 
 def _picture(record: PictureRecord, addresses: dict[int, str]) -> dict[str, Any]:

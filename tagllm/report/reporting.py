@@ -24,8 +24,8 @@ from tagllm.report.thumbnails import Thumbnails
 
 T = TypeVar("T")
 
-MAX_MB = 40
-"""Of a page; it opens at once, and still goes through most mail servers' limits."""
+MAX_MB = 48
+"""Of a page: some 15,000 notes with every step, open in two seconds."""
 _REST = 2_000_000
 """Bytes kept free for what is not notes."""
 _FOR_PICTURES = 0.4

@@ -31,7 +31,7 @@ class Thumbnails:
         self.made = 0
 
     def of(self, pictures: Sequence[PictureRecord], refs: Sequence[str]) -> dict[int, str]:
-        """Addresses by number of picture; only for files that are still the ones the run saw.
+        """Addresses by number of picture; only for files that are still the ones the run saw, if it saw them.
 
         Args:
             pictures: As the run saw them.
@@ -50,7 +50,7 @@ class Thumbnails:
         if self._store is None or self._left <= 0:
             return ""
         picture = self._store.open(ref)
-        if picture.image is None or picture.digest != digest:
+        if picture.image is None or digest not in ("", picture.digest):
             return ""
         buffer = io.BytesIO()
         picture.image.save(buffer, "WEBP", quality=_QUALITY, method=4)

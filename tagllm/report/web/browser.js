@@ -76,14 +76,12 @@ function refresh({ keep = true } = {}) {
 }
 
 function row(note, at) {
-  const outcomes = note.outcomes.filter(Boolean);
-  const failures = outcomes.filter((outcome) => outcome.failure);
   let tags;
   if (comparing) {
     const { both, only } = note.difference;
     tags = [only[0].map((tag) => said(tag, "span", { class: "mini A" })), only[1].map((tag) => said(tag, "span", { class: "mini B" })), both.map(([tag]) => said(tag, "span", { class: "mini" }))];
-  } else tags = outcomes[0].tags.map((tag) => said(tag, "span", { class: "mini" }));
-  const failed = failures.map((outcome) => el("span", { class: "mini bad" }, worded(FAILURES, outcome.failure.reason)));
+  } else tags = note.outcomes[0].tags.map((tag) => said(tag, "span", { class: "mini" }));
+  const failed = note.outcomes.map((outcome, run) => outcome && outcome.failure && el("span", { class: "mini bad" }, comparing && `${LETTERS[run]}: `, worded(FAILURES, outcome.failure.reason)));
   return el(
     "div",
     { class: `item ${at === chosen ? "chosen" : ""}`, role: "option", id: `item-${at}`, "aria-selected": at === chosen ? "true" : "false", "aria-posinset": at + 1, "aria-setsize": listed.length, style: { top: `${at * ROW}px` }, onclick: () => show(at, { open: true }) },

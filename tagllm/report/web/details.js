@@ -92,11 +92,11 @@ function draftList(outcome) {
     const at = left.findIndex((decision) => decision.tag === draft.tag);
     const decision = at >= 0 ? left.splice(at, 1)[0] : null;
     const score = el("span", { class: "score" }, draft.score === null ? "" : draft.score.toFixed(2));
-    if (decision) return el("li", { class: "gone" }, score, decided(decision));
+    if (decision) return el("li", { class: "gone" }, score, el("div", {}, decided(decision)));
     const kept = final.has(plain(draft.tag));
-    return el("li", { class: "kept" }, score, said(draft.tag, "b"), el("span", { class: "badge final" }, kept ? "final" : "rewritten"));
+    return el("li", { class: "kept" }, score, el("div", {}, said(draft.tag, "b"), el("span", { class: "badge final" }, kept ? "final" : "rewritten")));
   });
-  rows.push(...left.map((decision) => el("li", { class: "gone" }, el("span", { class: "score" }), decided(decision))));
+  rows.push(...left.map((decision) => el("li", { class: "gone" }, el("span", { class: "score" }), el("div", {}, decided(decision)))));
   return rows.length ? el("ol", { class: "drafts" }, rows) : el("p", { class: "none" }, "No drafts.");
 }
 
@@ -182,7 +182,7 @@ function outcomeParts(outcome, run) {
   if (outcome.failure) {
     return [
       failureBox(outcome.failure),
-      outcome.decisions.length > 0 && part("Drafts that were merged or dropped", el("ol", { class: "drafts" }, outcome.decisions.map((decision) => el("li", { class: "gone" }, decided(decision))))),
+      outcome.decisions.length > 0 && part("Drafts that were merged or dropped", el("ol", { class: "drafts" }, outcome.decisions.map((decision) => el("li", { class: "gone" }, el("span", { class: "score" }), el("div", {}, decided(decision)))))),
     ];
   }
   return [

@@ -111,7 +111,7 @@ function tagCards(run) {
   );
   const interests = card(
     "Interests and their tags",
-    `${count(run.interests.distinct)} interests were matched; bars count notes.`,
+    `Interests that were matched: ${count(run.interests.distinct)}. Bars count notes.`,
     run.interests.top.length
       ? bars(
           run.interests.top.map((row) => ({
@@ -222,25 +222,29 @@ function runOverview(run) {
   ];
 }
 
-function differenceTable(compare) {
-  const sign = (value, unit) => (value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : "±"}${metric(Math.abs(value), unit)}`);
-  const rows = compare.metrics.map((m) =>
+function differenceTable(metrics) {
+  const sign = (value, unit) => {
+    if (value === null) return "–";
+    const shown = metric(Math.abs(value), unit);
+    return `${/[1-9]/.test(shown) ? (value > 0 ? "+" : "−") : "±"}${shown}`;
+  };
+  const rows = metrics.map((m) =>
     el(
       "tr",
-      { class: `${m.part ? "part" : ""} ${m.clear ? "clear" : ""}` },
+      { class: `${m.part ? "part" : ""} ${m.clear ? "sure" : ""}` },
       el("th", { scope: "row", title: m.says }, METRICS[m.name] || m.name.replaceAll("_", " ")),
       el("td", { class: "number" }, metric(m.a, m.unit)),
       el("td", { class: "number" }, metric(m.b, m.unit)),
       el("td", { class: "number difference" }, sign(m.difference, m.unit)),
       el("td", { class: "number wide" }, m.low === null ? "" : `${m.low.toFixed(2)} … ${m.high.toFixed(2)}`),
-      el("td", { class: "wide" }, m.low === null ? "" : m.clear ? "clear" : "may be chance"),
+      el("td", { class: "wide" }, m.low === null ? "" : m.clear ? "clear" : m.low === 0 && m.high === 0 ? "the same" : "may be chance"),
     ),
   );
   const heads = ["metric", "A", "B", "B − A", "95 % interval", "sure?"];
   return el(
     "table",
     { class: "numbers" },
-    el("thead", {}, el("tr", {}, heads.map((name, i) => el("th", { scope: "col", class: i > 3 ? "wide number" : i ? "number" : "" }, name)))),
+    el("thead", {}, el("tr", {}, heads.map((name, i) => el("th", { scope: "col", class: i === 5 ? "wide" : i === 4 ? "wide number" : i ? "number" : "" }, name)))),
     el("tbody", {}, rows),
   );
 }
@@ -271,10 +275,19 @@ function compareOverview(compare) {
   const cost = runs.map((run, i) => [LETTERS[i], run]);
   return [
     el("div", { class: "two" }, runs.map((run, i) => account(run, LETTERS[i]))),
-    el("section", { class: "card full" }, el("h2", {}, "Metrics"), el("p", { class: "says" }, `Of the ${count(runs[0].measured)} notes that both runs read alike; intervals are paired. Meaning is not compared here, tagllm eval does.`), differenceTable(compare)),
-    el("div", { class: "cards" }, [
+    el("div", { class: "two" }, [
       card("Notes", `${count(notes.in_both)} notes are in both runs.`, bars(noteRows)),
       card("Tags", "Of notes in both runs; case, spacing and number do not matter.", bars(tagRows)),
+    ]),
+    el(
+      "section",
+      { class: "card full" },
+      el("h2", {}, "Metrics"),
+      el("p", { class: "says" }, `Of the ${count(runs[0].measured)} notes that both runs read alike; intervals are paired. Meaning is not compared here, tagllm eval does.`),
+      differenceTable(compare.metrics.filter((m) => !m.part)),
+      el("details", {}, el("summary", {}, "Their parts"), differenceTable(compare.metrics.filter((m) => m.part))),
+    ),
+    el("div", { class: "cards" }, [
       card("Tags that came or went", "Notes with the tag in A and in B.", moved.length ? bars(moved) : el("p", { class: "none" }, "No tag's count has changed.")),
       card("What differs in how they were made", null, compare.configuration.length ? el("ul", { class: "plain" }, compare.configuration.map((line) => said(line, "li"))) : el("p", { class: "none" }, "The configurations are the same.")),
       ...spreadCards(),

@@ -10,8 +10,8 @@ function bars(rows, { unit = "", most = 12 } = {}) {
       const bar = el(
         "span",
         { class: "track", "aria-hidden": "true" },
-        el("span", { class: `fill ${row.kind || ""}`, style: { width: `${(100 * row.value) / top}%` } }),
-        row.second !== undefined && el("span", { class: "fill second", style: { width: `${(100 * row.second) / top}%` } }),
+        row.value > 0 && el("span", { class: `fill ${row.kind || ""}`, style: { width: `${(100 * row.value) / top}%` } }),
+        row.second > 0 && el("span", { class: "fill second", style: { width: `${(100 * row.second) / top}%` } }),
       );
       const inside = [
         el("span", { class: "label" }, said(row.label), row.note && said(row.note, "small")),

@@ -35,6 +35,8 @@ const FAILURES = {
   timeout: "no answer in time",
   unreachable: "teacher unreachable",
   teacher_error: "teacher's error",
+  unforeseen: "an error nobody foresaw",
+  worker_died: "the process died",
 };
 
 const METRICS = {
