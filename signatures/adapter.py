@@ -24,7 +24,7 @@ import teachers as teachers  # before DSPy is used: keeps it from asking the web
 from teachers.vllm.wire import picture_digest
 
 _SEVERAL = ("n", "num_generations")
-_OF_THE_CALL = frozenset({*_SEVERAL, "cache", "prompt_cache"})
+_OF_THE_CALL = frozenset({*_SEVERAL, "cache", "prompt_cache", "rollout_id"})
 """Settings of DSPy's that are no part of a request."""
 _CONFIG = frozenset(item.name for item in fields(lm15.Config)) - {"extensions"}
 _CONFIGS_KEPT = 64
@@ -75,7 +75,8 @@ class NoteAdapter(dspy.JSONAdapter):
         """Fields of the answer, in a list, as DSPy takes them."""
         if _asks_for_several(lm, lm_kwargs):
             return super().__call__(lm, lm_kwargs, signature, demos, inputs)
-        return [self._read(signature, lm(self._request(lm, lm_kwargs, signature, demos, inputs)))]
+        request = self._request(lm, lm_kwargs, signature, demos, inputs)
+        return [self._read(signature, lm(request, **_sample(lm, lm_kwargs)))]
 
     async def acall(
         self,
@@ -88,7 +89,8 @@ class NoteAdapter(dspy.JSONAdapter):
         """As a call. DSPy's own way through chat messages and back costs five times what asking does."""
         if _asks_for_several(lm, lm_kwargs):
             return await super().acall(lm, lm_kwargs, signature, demos, inputs)
-        return [self._read(signature, await lm.acall(self._request(lm, lm_kwargs, signature, demos, inputs)))]
+        request = self._request(lm, lm_kwargs, signature, demos, inputs)
+        return [self._read(signature, await lm.acall(request, **_sample(lm, lm_kwargs)))]
 
     def format(
         self, signature: type[dspy.Signature], demos: list[dict[str, Any]], inputs: dict[str, Any]
@@ -244,6 +246,12 @@ def _response_format(signature: type[dspy.Signature]) -> dict[str, Any]:
 
 def _asks_for_several(lm: Any, lm_kwargs: dict[str, Any]) -> bool:
     return any(settings.get(name, 1) not in (1, None) for settings in (lm.kwargs, lm_kwargs) for name in _SEVERAL)
+
+
+def _sample(lm: Any, lm_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Which of several answers to the same question is meant, where that was said."""
+    said = lm_kwargs.get("rollout_id", lm.kwargs.get("rollout_id"))
+    return {} if said is None else {"rollout_id": said}
 
 
 def _message(message: dict[str, Any]) -> lm15.Message:

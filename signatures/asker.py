@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import dspy
-from dspy.dsp.utils.settings import thread_local_overrides
+from dspy.dsp.utils.settings import main_thread_config
 from dspy.utils import exceptions as dspy_errors
 from pydantic import BaseModel, ValidationError
 
@@ -116,20 +116,21 @@ class Asker:
 
     async def _once(self, predictor: dspy.Predict, inputs: dict[str, Any], build: Callable[[Any], A]) -> A:
         # DSPy's history would keep ten thousand requests with their pictures; the trace keeps them without.
-        if self._is_watched(predictor):
-            with dspy.context(lm=self.lm, adapter=self._adapter, disable_history=True):
-                return build(await predictor.acall(**inputs))
         signature: Any = predictor.signature
-        (fields,) = await self._adapter.acall(self.lm, dict(predictor.config), signature, predictor.demos, inputs)
-        return build(SimpleNamespace(**fields))
+        with dspy.context(lm=self.lm, adapter=self._adapter, disable_history=True):
+            if self._is_watched(predictor):
+                return build(await predictor.acall(**inputs))
+            (fields,) = await self._adapter.acall(self.lm, dict(predictor.config), signature, predictor.demos, inputs)
+            return build(SimpleNamespace(**fields))
 
     def _is_watched(self, predictor: dspy.Predict) -> bool:
         """Whether somebody wants to see DSPy's own calls: an optimiser its trace, a tracer its callbacks.
 
-        Where nobody does, the adapter is asked as the predictor would ask it, at half the price.
+        Where nobody does, the adapter is asked as the predictor would ask it, at half the price, and DSPy's own trace
+        does not keep ten thousand calls.
         """
         return bool(
-            "trace" in thread_local_overrides.get()
+            dspy.settings.trace is not main_thread_config["trace"]
             or dspy.settings.callbacks
             or predictor.callbacks
             or self._adapter.callbacks

@@ -1,4 +1,4 @@
-"""What a caller wants to know of its request beyond the answer; DSPy passes only the answer on."""
+"""What a caller says and wants to know of its request beyond words and answer; DSPy passes only these on."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ class Receipt:
 
     label: str = ""
     """What the request is for, `NOTE/STEP`; said by the caller, kept beside the cached answer."""
+    sample: str = ""
+    """Which of several answers to the same request is meant, DSPy's `rollout_id`; said by the caller."""
     cached: bool = False
     """Whether no model worked for it."""
     finish_reason: str = ""

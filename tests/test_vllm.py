@@ -249,14 +249,14 @@ def test_server_killed_among_many_notes_costs_none_of_them(server: ManagedServer
     before = server.restarts
 
     def kill(done: int) -> None:
-        if done == MANY // 4:
+        if done == MANY // 8:
             assert server.record.group is not None
             for child in psutil.Process(server.record.group.pid).children(recursive=True):
                 child.kill()
 
     short = replace(context, program=program, limits=SHORT)
     # Few at a time: outcomes come in order; where all are asked together all may be answered before one is seen.
-    found = asyncio.run(outcomes_of(engine, short, fused=False, concurrency=MANY // 4, at=kill))
+    found = asyncio.run(outcomes_of(engine, short, fused=False, concurrency=MANY // 2, at=kill))
     assert server.restarts == before + 1
     assert [outcome.note_id for outcome in found] == [note.id for note in many_notes()]
     assert {o.reason for o in found if isinstance(o, Failure)} <= {"no_tags", "truncated"}

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dspy
@@ -73,7 +75,7 @@ class VllmEngine:
         if self.cache is None:
             answer, cached = await self._ask(sent, asked), False
         else:
-            key = request_key(sent.body, revision=self.revision, sample=sent.sample, label=asked.label)
+            key = request_key(sent.body, revision=self.revision, sample=asked.sample or None, label=asked.label)
             answer, _ = found = await self.cache.fetch(key, lambda: self._ask(sent, asked))
             cached = found.cached
         asked.cached = cached
@@ -163,19 +165,46 @@ class VllmLM(dspy.LM):
     """A language model on our servers.
 
     An explicit request goes to the engine in the caller's own task: DSPy would look in threads for local files to read
-    and for the price of an answer, and there are neither.
+    and for the price of an answer, and there are neither. Which of several answers is meant (`rollout_id`) reaches the
+    cache, so that an optimiser that wants another answer gets one.
     """
+
+    def __call__(self, prompt: Any = None, *, messages: Any = None, **kwargs: Any) -> Any:
+        """What `dspy.LM` gives."""
+        with self._sampled(prompt, kwargs):
+            return super().__call__(prompt, messages=messages, **kwargs)
 
     async def acall(self, prompt: Any = None, *, messages: Any = None, **kwargs: Any) -> Any:
         """One `lm15.Response` for an `lm15.Request`; for a text what `dspy.LM` gives."""
-        if not isinstance(prompt, lm15.Request) or kwargs or dspy.settings.send_stream is not None:
+        with self._sampled(prompt, kwargs):
+            explicit = isinstance(prompt, lm15.Request) and not kwargs.keys() - {"rollout_id"}
+            if explicit and dspy.settings.send_stream is None:
+                return await self._complete(prompt)
             return await super().acall(prompt, messages=messages, **kwargs)
-        return await self._complete(prompt)
 
     @with_callbacks
     async def _complete(self, request: lm15.Request) -> lm15.Response:
         with error_boundary(self.model, unexpected=True):
             return await self._async_engine_spec.complete(request)  # pyright: ignore[reportOptionalMemberAccess]
+
+    @contextmanager
+    def _sampled(self, prompt: Any, settings: dict[str, Any]) -> Iterator[None]:
+        """Says in the receipt which sample is meant; without a temperature there is one only."""
+        said = settings.get("rollout_id", self.kwargs.get("rollout_id"))
+        if isinstance(prompt, lm15.Request):
+            temperature = prompt.config.temperature
+        else:
+            temperature = settings.get("temperature", self.kwargs.get("temperature"))
+        if said is None or not temperature:
+            yield
+            return
+        asked = receipt.get() or Receipt()
+        token, before, asked.sample = receipt.set(asked), asked.sample, str(said)
+        try:
+            yield
+        finally:
+            asked.sample = before
+            receipt.reset(token)
 
 
 def vllm_lm(engine: VllmEngine, *, temperature: float = 0.0, max_tokens: int = 2000) -> dspy.LM:

@@ -25,8 +25,6 @@ class Outgoing(NamedTuple):
     """With every picture as its `uuid` alone."""
     pictures: dict[str, str]
     """Base64 of each picture by its SHA-256, with its media type before it: `image/jpeg;base64,…`."""
-    sample: str | None = None
-    """Which of several answers to one request is meant: DSPy's `rollout_id`."""
 
 
 def outgoing(request: lm15.Request, model: str) -> Outgoing:
@@ -57,9 +55,7 @@ def outgoing(request: lm15.Request, model: str) -> Outgoing:
         body["top_k"] = config.top_k
     if config.response_format is not None:
         body["response_format"] = _response_format(config.response_format)
-    others = dict(config.extensions or {})
-    sample = others.pop("rollout_id", None)
-    return Outgoing(body | others, pictures, str(sample) if sample is not None else None)
+    return Outgoing(body | dict(config.extensions or {}), pictures)
 
 
 @functools.lru_cache(maxsize=64)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from handbook import Category, Handbook, HandbookIndex, Interest
+from handbook.matching import NoteText
+from handbook.page import in_words, tokens_of
 from notes.records import RetrievedInterest
 from teachers.embedded import Encoder
 
@@ -147,3 +149,25 @@ def test_evidence_brings_a_text_nearer(encoder: Encoder) -> None:
     told = _interest("a.told", "Kitchen", evidence=("how do I keep the knife sharp",))
     index = HandbookIndex(Handbook(categories=(Category(id="a", interests=(plain, told)),)), encoder)
     assert [found.id for found in _search(index, "sharpening a knife")] == ["a.told", "a.plain"]
+
+
+def _retrieved(index: HandbookIndex, text: str, category: str, tokens: int) -> list[str]:
+    note = NoteText(title="", content=text, ocr="", attributes=(), category=category, lang="en")
+    return [found.id for found in asyncio.run(index.retrieve(note, k=2, tokens=tokens))]
+
+
+def test_handbook_that_fits_is_shown_whole_and_the_same_to_every_note_of_a_category(small: HandbookIndex) -> None:
+    shown = [_retrieved(small, text, "photo", 3000) for text in ("Where to sleep?", "A harbour at night")]
+    assert shown[0] == shown[1] == ["photo.night", "photo.film", "travel.hotels", "travel.night"]
+    assert _retrieved(small, "A harbour at night", "Trips", 3000)[0] == "travel.hotels"
+    unknown = _retrieved(small, "A harbour at night", "gardens", 3000)
+    assert unknown == ["travel.hotels", "travel.night", "photo.night", "photo.film"]
+
+
+def test_handbook_that_does_not_fit_is_searched(small: HandbookIndex) -> None:
+    needed = sum(tokens_of(in_words(interest)) for interest in small.interests)
+    assert len(_retrieved(small, "Where to sleep?", "photo", needed)) == 4
+    assert small.whole("photo", needed - 1) == []
+    cut = _retrieved(small, "A harbour at night", "photo", needed - 1)
+    assert 1 <= len(cut) < 4
+    assert cut != _retrieved(small, "A harbour at night", "travel", needed - 1)

@@ -1,6 +1,7 @@
 """What strangers wrote stays data: DSPy's markers in a note reach the model as plain text."""
 
 import asyncio
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -115,3 +116,56 @@ def test_exchange_notes_what_was_sent_and_what_came_back() -> None:
     assert [message["role"] for message in sent.messages] == ["system", "user"]
     assert "[ [ ## merges ## ] ]" in sent.messages[1]["content"]
     assert "[ [ ## merges ## ] ]" in request_text(_requests(lm)[0])
+
+
+PICTURE = dspy.Image("data:image/jpeg;base64," + base64.b64encode(b"a picture").decode())
+
+
+def _asked(lm: dspy.LM, signature: type[dspy.Signature], adapter: dspy.Adapter | None = None, **inputs: Any) -> Any:
+    async def ask() -> Any:
+        with dspy.context(lm=lm, adapter=adapter or NoteAdapter(), disable_history=True):
+            return await dspy.Predict(signature).acall(**inputs)
+
+    return asyncio.run(ask())
+
+
+def test_picture_stands_in_its_field_between_texts() -> None:
+    lm = scripted_lm([{"descriptions": []}] * 2)
+    _asked(lm, asking.Describe, note="a note", pictures=[PICTURE, PICTURE])
+    parts: Any = _requests(lm)[0].messages[0].parts
+    assert [part.type for part in parts] == ["text", "image", "image", "text"]
+    assert parts[0].text.endswith("[[ ## note ## ]]\na note\n\n[[ ## pictures ## ]]")
+    assert parts[1].bytes == b"a picture"
+    _asked(lm, asking.Describe, note="a note", pictures=[])
+    assert "[[ ## pictures ## ]]\nnone" in request_text(_requests(lm)[1])
+
+
+def test_text_fields_read_as_dspy_itself_renders_them() -> None:
+    lm = scripted_lm([{"merges": []}] * 2)
+    _asked(lm, asking.Dedupe, tags="1. a\n2. b")
+    _asked(lm, asking.Dedupe, dspy.JSONAdapter(use_native_function_calling=False), tags="1. a\n2. b")
+    ours, theirs = _requests(lm)
+    assert request_text(ours) == request_text(theirs)
+
+
+def test_settings_of_the_model_reach_the_engine_and_dspys_own_do_not() -> None:
+    lm = scripted_lm([{"merges": []}]).copy(temperature=0.7, max_tokens=33, rollout_id=5)
+    _asked(lm, asking.Dedupe, tags="1. a")
+    config = _requests(lm)[0].config
+    assert (config.temperature, config.max_tokens, config.extensions) == (0.7, 33, None)
+
+
+def test_several_answers_to_one_question_are_asked_for_as_dspy_does() -> None:
+    lm = scripted_lm([{"merges": []}] * 3).copy(n=3, temperature=0.7)
+    found = _asked(lm, asking.Dedupe, tags="1. a")
+    assert len(found.completions.merges) == 3
+    assert len(_requests(lm)) == 3
+    assert all(r.config.response_format and "schema" in r.config.response_format for r in _requests(lm))
+
+
+def test_asking_without_a_loop_is_the_same_question() -> None:
+    lm = scripted_lm([{"merges": []}] * 2)
+    with dspy.context(lm=lm, adapter=NoteAdapter()):
+        dspy.Predict(asking.Dedupe)(tags="1. a")
+    _asked(lm, asking.Dedupe, tags="1. a")
+    assert _requests(lm)[0] == _requests(lm)[1]

@@ -375,3 +375,18 @@ def test_no_more_pictures_are_sent_than_a_request_may_carry_and_that_is_said(que
     [request] = _requests(lm)
     assert sum(part.type == "image" for message in request.messages for part in message.parts) == 8
     assert '"pictures_not_shown": 2' in request_text(request)
+
+
+def test_optimiser_sees_the_calls_and_nothing_is_kept_for_nobody(question: Question) -> None:
+    lm = scripted_lm([ANSWERS["draft"]] * 2)
+    program = llm_program(lm)
+    before = len(dspy.settings.trace)
+    _ask(program, "draft", question)
+    assert (len(dspy.settings.trace), lm.history) == (before, [])
+    with dspy.context(trace=[]):
+        _ask(program, "draft", question)
+        ((predictor, inputs, prediction),) = dspy.settings.trace
+    assert isinstance(predictor, dspy.Predict)
+    assert inputs.keys() == {"interests", "note"}
+    assert prediction.tags
+    assert lm.history == []

@@ -11,13 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import dspy
 import pytest
 from dspy import lm15
+from dspy.utils.callback import BaseCallback
+from dspy.utils.exceptions import LMInvalidRequestError
 
 from teachers.cache import RequestCache
 from teachers.receipts import Receipt, receipt
 from teachers.vllm.endpoint import Endpoint, Limits
-from teachers.vllm.engine import SyncEngine, VllmEngine
+from teachers.vllm.engine import SyncEngine, VllmEngine, vllm_lm
 from teachers.vllm.load import Load
 from teachers.vllm.servers import Servers
 from tests.teachers.vllm.chat_server import Say, chat_server
@@ -310,3 +313,55 @@ def test_every_request_through_a_faulty_server_gets_its_own_answer() -> None:
         answers = asked(one, *(request(str(number)) for number in range(200)))
         assert [json.loads(text_of(answer))["said"] for answer in answers] == [str(number) for number in range(200)]
         assert one.servers.retried == len(server.requests) - 200 > 0
+
+
+def test_samples_of_one_question_are_kept_apart(tmp_path: Path) -> None:
+    async def ask(one: VllmEngine) -> list[str]:
+        lm = vllm_lm(one, temperature=0.7)
+        found = [text_of(await lm.acall(request(temperature=0.7), rollout_id=number)) for number in (1, 2, 1)]
+        found += [(await lm.copy(rollout_id=number).acall("Hello"))[0] for number in (3, 4, 3)]
+        await one.aclose()
+        return found
+
+    with chat_server([Say(str(number)) for number in range(8)]) as server:
+        one = engine(server.base_url, cache=RequestCache(tmp_path))
+        lm = vllm_lm(one, temperature=0.7)
+        answers = asyncio.run(ask(one))
+        answers += [lm("Hello", rollout_id=number)[0] for number in (4, 5, 5)]
+        with pytest.warns(UserWarning, match="no effect when temperature=0"):
+            answers += [lm("Hello", temperature=0.0, rollout_id=number)[0] for number in (6, 7)]
+        lm.engine.close()  # pyright: ignore[reportAttributeAccessIssue]
+        assert one.cache is not None
+        one.cache.close()
+    assert answers == ["0", "1", "0", "2", "3", "2", "3", "4", "4", "5", "5"]
+    assert all("rollout_id" not in body for body in server.requests)
+
+
+class Listener(BaseCallback):
+    """Counts what DSPy says of model calls."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        self.heard.append("start")
+
+    def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
+        self.heard.append("error" if exception else "end")
+
+
+def test_tracers_hear_of_every_request_once_and_errors_are_dspys() -> None:
+    listener = Listener()
+
+    async def ask(one: VllmEngine) -> None:
+        lm = vllm_lm(one)
+        with dspy.context(callbacks=[listener], disable_history=True):
+            await lm.acall(request())
+            assert await lm.acall("Hello") == ["yes"]
+            with pytest.raises(LMInvalidRequestError, match="answered 400: no"):
+                await lm.acall(request("again"))
+        await one.aclose()
+
+    with chat_server([Say("yes"), Say("yes"), Say("no", status=400)]) as server:
+        asyncio.run(ask(engine(server.base_url)))
+    assert listener.heard == ["start", "end", "start", "end", "start", "error"]
