@@ -51,6 +51,7 @@ class Runner:
         self._program = program
         self._programs: OrderedDict[tuple[str, ...], Program] = OrderedDict()
         self._lock = threading.Lock()
+        self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tagllm-optimizing", daemon=True)
         self._thread.start()
@@ -70,16 +71,35 @@ class Runner:
         return self.run(self._tag(found, note))
 
     def run(self, asked: Coroutine[Any, Any, T]) -> T:
-        """Wait for something that runs in the loop, from any other thread."""
-        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+        """Wait for something that runs in the loop, from any other thread.
+
+        Raises:
+            RuntimeError: the loop has ended. An optimiser that broke off leaves threads behind that go on asking.
+        """
+        with self._lock:
+            if self._closed:
+                asked.close()
+                raise RuntimeError("the search is over")
+            waiting = asyncio.run_coroutine_threadsafe(asked, self._loop)
+        return waiting.result()
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """End the loop, after `last` ran in it."""
-        if last is not None:
-            self.run(last())
+        """End what still runs in the loop, then run `last` in it, then end it."""
+        with self._lock:
+            self._closed = True
+        asyncio.run_coroutine_threadsafe(_ended(last), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _ended(last: Callable[[], Coroutine[Any, Any, None]] | None) -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    if last is not None:
+        await last()
 
 
 class TaggingModule(dspy.Module):
