@@ -20,6 +20,7 @@ from distill.runs.limits import MaxFailures
 from distill.runs.session import PATIENCE, Session
 from distill.runs.spans import open_spans
 from distill.runs.tagging import LocalTagger, Tagger
+from notes.fetching import Fetcher
 from notes.pictures import PictureStore
 from notes.reading import read_notes
 from signatures.questions import TagLimits
@@ -207,7 +208,7 @@ def _teacher(choice: RunChoice, messages: Console, stack: ExitStack) -> _Teacher
                 choice.open, workers=choice.workers, fused=choice.fused, at_a_time=choice.teacher.notes_at_a_time
             )
             stack.callback(tagger.close)
-        pictures = PictureStore(choice.folder)
+        pictures = PictureStore(choice.folder, fetch=Fetcher() if choice.fetch else None)
         return _Teacher(
             tagger=tagger, configuration=tagger.configuration, concurrency=tagger.concurrency, pictures=pictures
         )
