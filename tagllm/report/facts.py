@@ -1,9 +1,8 @@
 """Numbers over everything a run holds, taken in note by note: a few floats and counts stay of each."""
 
-import math
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ from handbook.records import Handbook
 from notes.records import STEPS, Failure, Reject, Trace
 from signatures.metrics import METRICS, Estimate, Evaluation, Frequencies
 from signatures.questions import TagLimits
+from tagllm.report.spreads import Column, counted, spread
 from tagllm.report.store import Joined, Store
 from tagllm.report.texts import cut
 
@@ -25,7 +25,6 @@ MOST_REJECTS = 50
 
 SCORES = ("redundancy", "granularity", "interest_coverage", "groundedness")
 """Of a note; the page shows how they spread, and sorts by them."""
-_BARS = 20
 
 
 @dataclass(kw_only=True)
@@ -38,31 +37,16 @@ class _Step:
     completion_tokens: int = 0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Category:
+    """What became of a category's notes."""
+
     tagged: int = 0
     failed: int = 0
     tags: int = 0
     sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Of each score, over the notes that have it."""
     counts: Counter[str] = field(default_factory=Counter)
-
-
-class Column:
-    """A number of each note, by its place; 4 bytes a note."""
-
-    def __init__(self) -> None:
-        self.values = array("f")
-        """NaN where a note has none."""
-
-    def put(self, place: int, value: float) -> None:
-        """Keep a note's number."""
-        self.values.extend([math.nan] * (place + 1 - len(self.values)))
-        self.values[place] = value
-
-    def get(self, place: int) -> float | None:
-        """A note's number, if it has one."""
-        value = self.values[place] if place < len(self.values) else math.nan
-        return None if math.isnan(value) else value
 
 
 class Facts:
@@ -189,7 +173,7 @@ class Facts:
                 ],
             },
             "spread": {
-                "tags_per_note": _counted(self._tags_per_note),
+                "tags_per_note": counted(self._tags_per_note),
                 "confidence": spread(self._confidences, 0.0, 1.0),
                 "granularity": spread(self.scores["granularity"].values),
                 **{
@@ -247,35 +231,6 @@ def metrics_json(metrics: Mapping[str, Estimate]) -> list[dict[str, Any]]:
         for m in METRICS
         if metrics[m.name].value is not None
     ]
-
-
-def spread(
-    numbers: Sequence[float], low: float | None = None, high: float | None = None, *, percent: bool = False
-) -> dict[str, Any] | None:
-    """Counts in equal bars between two ends, those of the values by default, with their median; None without values."""
-    values = np.asarray(numbers, dtype=np.float64)
-    values = values[np.isfinite(values)] * (100 if percent else 1)
-    if not len(values):
-        return None
-    first = (low * (100 if percent else 1)) if low is not None else math.floor(values.min())
-    last = (high * (100 if percent else 1)) if high is not None else max(first + 1, math.ceil(values.max()))
-    counts, _ = np.histogram(np.clip(values, first, last), bins=_BARS, range=(first, last))
-    return {"low": first, "high": last, "counts": counts.tolist(), "median": round(float(np.median(values)), 3)}
-
-
-def _counted(counts: Counter[int]) -> dict[str, Any] | None:
-    if not counts:
-        return None
-    last = min(max(counts), 40)
-    bars = [counts[n] for n in range(last)] + [sum(n for value, n in counts.items() if value >= last)]
-    ordered = sorted(counts.items())
-    half, seen, median = sum(counts.values()) / 2, 0, 0
-    for value, n in ordered:
-        seen += n
-        if seen >= half:
-            median = value
-            break
-    return {"low": 0, "high": last, "counts": bars, "median": median, "whole": True}
 
 
 def _times(step: _Step) -> dict[str, Any]:

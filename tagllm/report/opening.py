@@ -25,7 +25,7 @@ from signatures.questions import TagLimits
 _MOST_SAID = 20
 
 
-@dataclass
+@dataclass(kw_only=True)
 class OpenRun:
     """A run that is being read; `problems` grows with what turns out to be wrong."""
 
@@ -35,8 +35,10 @@ class OpenRun:
     """None: it has not finished."""
     notes: Path | None
     """Where its notes are read again; None: nobody knows."""
-    handbook: Handbook | None
+    handbook: Handbook | None = None
+    """None: it had none, or it is no longer the one it had."""
     limits: TagLimits
+    """House form; how near is the same."""
     damaged: int = 0
     """Lines that are not what was written."""
     problems: list[str] = field(default_factory=list)
@@ -109,7 +111,7 @@ def open_run(folder: Path, *, notes: Path | None = None) -> OpenRun:
     description = read_description(folder)
     summary = read_summary(folder)
     known = notes or (Path(description.notes.path) if description.notes.path else None)
-    run = OpenRun(folder, description, summary, known, None, _limits(description))
+    run = OpenRun(folder=folder, description=description, summary=summary, notes=known, limits=_limits(description))
     if summary is None:
         run.problem(f"the run has not finished: it holds no summary.json; go on with: tagllm run … --out {folder}")
     elif not summary.accounted:

@@ -40,14 +40,18 @@ def as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_ESCAPES)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Chunks:
     """Values of one kind, a list of them at a time."""
 
     kind: str
+    """Name of their blocks in the page."""
     size: int
+    """Values of a chunk at most."""
     done: list[str] = field(default_factory=list)
+    """Packed."""
     open: list[str] = field(default_factory=list)
+    """JSON of the values that are not in a chunk yet."""
     bytes: int = 0
     """Of the chunks that are done."""
     raw: int = 0
@@ -101,8 +105,8 @@ class Page:
 
     def __init__(self, *, budget: int) -> None:
         self._budget = budget
-        self._heads = _Chunks("heads", _HEADS)
-        self._details = _Chunks("details", _DETAILS)
+        self._heads = _Chunks(kind="heads", size=_HEADS)
+        self._details = _Chunks(kind="details", size=_DETAILS)
         self.notes = 0
 
     @property

@@ -209,6 +209,7 @@ def _run_json(run: OpenRun, facts: Facts, store: Store, resamples: int) -> dict[
         "seconds": summary.seconds if summary is not None else None,
         "cache_hits": summary.cache_hits if summary is not None else None,
         "damaged": run.damaged,
+        "lost": [cut(str(kind), 200) for kind in summary.audit.differences()] if summary is not None else [],
         **facts.as_json(store, resamples=resamples),
         "problems": [cut(problem, 500) for problem in run.problems],
     }

@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import JsonValue
 
 _DEPTH = 12
+_LINE = 150
+"""Characters of JSON that stay on one line."""
 
 
 def cut(text: str, most: int) -> str:
@@ -61,7 +63,7 @@ def _message(message: JsonValue) -> str:
 def _json(value: JsonValue, depth: int = 0) -> str:
     """Indented, but what fits on a line stays on one."""
     flat = json.dumps(value, ensure_ascii=False)
-    if len(flat) <= 110 or depth >= _DEPTH or not isinstance(value, list | dict):
+    if len(flat) <= _LINE or depth >= _DEPTH or not isinstance(value, list | dict):
         return flat
     indent = "  " * (depth + 1)
     if isinstance(value, list):

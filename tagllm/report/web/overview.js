@@ -151,6 +151,7 @@ function troubleCard(run) {
       choose: () => choose({ status: `failed:${row.reason}` }),
     }));
     parts.push(el("h3", {}, "Failed notes"), bars(rows));
+    if (run.lost.length) parts.push(el("p", { class: "says" }, "Kinds of notes that fail more or less often than chance:"), el("ul", { class: "plain" }, run.lost.map((kind) => said(kind, "li"))));
   }
   if (run.rejects.reasons.length) {
     const rows = run.rejects.reasons.map((row) => ({ label: row.reason.replaceAll("_", " "), value: row.count, kind: "warn" }));

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.runs import NotesSource, RunDescription, RunSummary
+from distill.runs.audit import Audit
 from distill.runs.description import HandbookSource
 from distill.runs.lines import sealed
 from notes.pictures import PictureStore
@@ -102,6 +103,7 @@ def write_run(
     configuration: dict[str, Any] | None = None,
     handbook: HandbookSource | None = None,
     finished: bool = True,
+    audit: Audit | None = None,
     **counts: int,
 ) -> Path:
     """A run's folder. `counts` are what its summary says where that is not what it holds."""
@@ -131,6 +133,7 @@ def write_run(
             "duplicate": duplicate,
         } | counts
         summary = RunSummary.model_validate({"read": sum(said.values()), "seconds": 61.0} | said)
+        summary = summary.model_copy(update={"audit": audit or Audit()})
         (folder / "summary.json").write_text(summary.model_dump_json(), "utf-8")
     return folder
 

@@ -7,8 +7,8 @@ import pytest
 from notes.pictures import PictureStore
 from notes.records import Failure, Note, Trace
 from tagllm.report.choosing import Choosing
-from tagllm.report.facts import spread
 from tagllm.report.quotes import where
+from tagllm.report.spreads import spread
 from tagllm.report.store import Store
 from tagllm.report.texts import shown
 from tagllm.report.thumbnails import Thumbnails

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from distill.runs import read_traces
+from distill.runs.audit import Audit, Group
 from notes.records import STEPS, Failure, Note, Trace
 from signatures.metrics import Frequencies, evaluate
 from tagllm.cli import main
@@ -225,6 +226,14 @@ def test_a_sum_that_does_not_hold_is_said(notes: list[Note], tmp_path: Path) -> 
     assert result.exit_code == 1
     assert "not every row is accounted for: 3 read, but 1 tagged + 0 failed + 1 rejected + 0 duplicate" in result.stderr
     assert not data_of(run / "report.html", "facts")["runs"][0]["accounted"]
+
+
+def test_kinds_of_notes_that_are_lost_are_named(notes: list[Note], tmp_path: Path) -> None:
+    audit = Audit(tagged=Group(notes=900, languages={"en": 900}), failed=Group(notes=100, languages={"zh": 100}))
+    outcomes = [trace(notes[0], ["x"]), failure(notes[1])]
+    run = write_run(tmp_path / "run", tmp_path / "notes.jsonl", outcomes, audit=audit)
+    found = make_report([run], tmp_path / "page.html", resamples=10).facts["runs"][0]
+    assert "language zh: 100% of the failed, 0% of the tagged notes" in found["lost"]
 
 
 def test_an_empty_run_has_a_report(tmp_path: Path) -> None:
