@@ -45,7 +45,7 @@ def spread(
 
 
 def counted(counts: Counter[int]) -> dict[str, Any] | None:
-    """Whole numbers of notes, by how many notes have each, as `spread` gives them; the last bar holds all higher ones."""
+    """A bar for every whole number, as `spread` gives them; the last one holds all higher numbers too."""
     if not counts:
         return None
     last = min(max(counts), _MOST_WHOLE)
