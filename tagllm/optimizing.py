@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import dspy
 from rich.console import Console
@@ -27,6 +27,7 @@ from signatures.optimizing import (
     BudgetSpent,
     Found,
     Gain,
+    Loop,
     Optimizer,
     Runner,
     Search,
@@ -39,7 +40,7 @@ from signatures.optimizing import (
 from signatures.questions import Program, TagLimits
 from tagllm.setup import Setup, tagging_setup
 from tagllm.teaching import TeacherChoice
-from teachers.vllm.engine import SyncEngine, vllm_lm
+from teachers.vllm.engine import vllm_lm
 
 Part = Literal["held-out", "validation", "train", "all"]
 THREADS = 8
@@ -58,10 +59,8 @@ class Work:
 
     setup: Setup
     split: Split
-    lm: dspy.LM
-    """Not metered."""
-    search: Callable[[dspy.LM], Search]
-    """With a runner of its own, to be closed."""
+    searching: Callable[[Budget], AbstractContextManager[Search]]
+    """With a budget; ends what its threads still do."""
     rejected: int
     """Rows that were no notes."""
 
@@ -114,7 +113,6 @@ def run_optimize(
     budget_minutes: float | None = None,
     rounds: int = 6,
     seed: int = 0,
-    judge: bool = False,
     fused: bool = False,
     **work: Any,
 ) -> Optimized:
@@ -129,7 +127,6 @@ def run_optimize(
         budget_minutes: Until no more candidates are tried; the measurement after comes on top.
         rounds: How many candidates are tried, about.
         seed: Of the split and of the optimiser.
-        judge: Whether the model's own opinion of the tags is a part of the score.
         fused: Tune the words that ask everything at once.
         work: As in `open_work`.
 
@@ -148,23 +145,14 @@ def run_optimize(
     console = Console(file=sys.stderr, highlight=False)
     budget = Budget(requests=budget_requests, seconds=None if budget_minutes is None else 60 * budget_minutes)
     with open_work(path, parent, seed=seed, **work) as ready, _progress(console, optimizer) as report:
-        lm = metered(ready.lm, budget)
-        search = ready.search(lm)
-        search.rounds, search.seed, search.report = rounds, seed, report
-        search.judge = Judge(lm) if judge else None
-        try:
+        with ready.searching(budget) as search:
+            search.rounds, search.seed, search.report = rounds, seed, report
             before = _before(search, parent, budget)
             found = optimized(parent, optimizer, search)
-        finally:
-            search.runner.close(ready.setup.disconnect)
         # What an optimiser left behind in threads still has the old budget; this one is for measuring alone.
         rest = Budget(known=budget)
-        measuring = ready.search(metered(ready.lm, rest))
-        measuring.judge = Judge(measuring.runner.lm) if judge else None
-        try:
+        with ready.searching(rest) as measuring:
             after = measuring.measure(found.written.program, ready.split.held_out)
-        finally:
-            measuring.runner.close(ready.setup.disconnect)
         gain = gain_of(before, after, seed=seed)
         version = None
         if out is not None:
@@ -184,7 +172,7 @@ def run_optimize(
 
 
 def run_compare(
-    path: Path, versions: Sequence[str], *, part: Part = "held-out", seed: int = 0, judge: bool = False, **work: Any
+    path: Path, versions: Sequence[str], *, part: Part = "held-out", seed: int = 0, **work: Any
 ) -> tuple[list[Gain], int]:
     """Score versions on the same notes; each one's gain over the first, and how many rows were no notes.
 
@@ -197,18 +185,14 @@ def run_compare(
     for program in programs:
         with open_work(path, program, seed=seed, **work) as ready:
             split, rejected = ready.split, ready.rejected
-            search = ready.search(ready.lm)
-            search.judge = Judge(ready.lm) if judge else None
-            notes = {
+            parts = {
                 "held-out": split.held_out,
                 "validation": split.validation,
                 "train": split.train,
                 "all": (*split.train, *split.validation, *split.held_out),
             }
-            try:
-                scores.append(search.measure(program, notes[part]))
-            finally:
-                search.runner.close(ready.setup.disconnect)
+            with ready.searching(Budget()) as search:
+                scores.append(search.measure(program, parts[part]))
     return [gain_of(scores[0], other, seed=seed) for other in scores], rejected
 
 
@@ -223,6 +207,7 @@ def open_work(
     limit: int | None = None,
     handbook: Path | None = None,
     limits: TagLimits | None = None,
+    judge: bool = False,
 ) -> Iterator[Work]:
     """Notes in three parts, and the graph with a model that is asked with `words`.
 
@@ -235,6 +220,7 @@ def open_work(
         limit: Stop after this many notes.
         handbook: Folder of a handbook.
         limits: House form.
+        judge: Whether the model's own opinion of the tags is a part of the score.
     """
     folder = path if path.is_dir() else path.parent
     setup = tagging_setup(folder, teacher=teacher, handbook=handbook, limits=limits)
@@ -261,15 +247,24 @@ def open_work(
         book = context.handbook.handbook if context.handbook is not None else None
         metric = TaggingMetric(handbook=book, frequencies=Frequencies(notes), limits=context.limits)
 
-        def search(lm: dspy.LM) -> Search:
-            threads = teacher.concurrency or THREADS
-            return Search(runner=Runner(tag, program, lm), metric=metric, split=parts, threads=threads)
-
         lm = vllm_lm(setup.engine, temperature=teacher.temperature, max_tokens=teacher.max_tokens)
-        try:
-            yield Work(setup=setup, split=parts, lm=lm, search=search, rejected=len(rows) - len(notes))
-        finally:
-            cast(SyncEngine, lm._engine_spec).close()
+
+        @contextmanager
+        def searching(budget: Budget) -> Iterator[Search]:
+            loop = Loop()
+            counted = metered(lm, budget, loop)
+            try:
+                yield Search(
+                    runner=Runner(loop, tag, program, counted),
+                    metric=metric,
+                    split=parts,
+                    threads=teacher.concurrency or THREADS,
+                    judge=Judge(counted) if judge else None,
+                )
+            finally:
+                loop.close(setup.disconnect)
+
+        yield Work(setup=setup, split=parts, searching=searching, rejected=len(rows) - len(notes))
     finally:
         setup.close()
 

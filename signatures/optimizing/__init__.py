@@ -2,6 +2,7 @@
 
 from signatures.optimizing.budget import Budget, BudgetSpent, metered
 from signatures.optimizing.comparing import Gain, gain_of
+from signatures.optimizing.loop import Loop
 from signatures.optimizing.module import Runner, TaggingModule
 from signatures.optimizing.optimizers import OPTIMIZERS, Found, Optimizer, optimized
 from signatures.optimizing.search import Search
@@ -13,6 +14,7 @@ __all__ = [
     "BudgetSpent",
     "Found",
     "Gain",
+    "Loop",
     "Optimizer",
     "Runner",
     "Search",

@@ -13,6 +13,8 @@ from typing import Any
 import dspy
 from dspy import lm15
 
+from signatures.optimizing.loop import Loop
+
 
 class BudgetSpent(BaseException):
     """No further request may be sent. No `Exception`: optimisers count those as failures of the model, and go on."""
@@ -65,27 +67,30 @@ class Budget:
                 self._known.add(key)
 
 
-def metered(lm: dspy.LM, budget: Budget) -> dspy.LM:
-    """`lm` with every request counted on its way to the engine."""
-    sync, several = lm._engine_spec, lm._async_engine_spec
-    return lm.copy(engine=_Metered(sync, budget), async_engine=_AsyncMetered(several, budget))
+def metered(lm: dspy.LM, budget: Budget, loop: Loop) -> dspy.LM:
+    """`lm` with every request counted on its way to the engine, and answered in `loop` whoever asks."""
+    engine = _AsyncMetered(lm._async_engine_spec, budget)
+    return lm.copy(engine=_Metered(engine, loop), async_engine=engine)
 
 
-class _Engine:
+class _AsyncMetered:
     def __init__(self, engine: Any, budget: Budget) -> None:
         self._engine = engine
         self._budget = budget
         self.supported_params = engine.supported_params
         self.supports_response_schema = engine.supports_response_schema
 
-
-class _Metered(_Engine):
-    def complete(self, request: lm15.Request) -> lm15.Response:
-        self._budget.spend(request)
-        return self._engine.complete(request)
-
-
-class _AsyncMetered(_Engine):
     async def complete(self, request: lm15.Request) -> lm15.Response:
         self._budget.spend(request)
         return await self._engine.complete(request)
+
+
+class _Metered:
+    def __init__(self, engine: _AsyncMetered, loop: Loop) -> None:
+        self._engine = engine
+        self._loop = loop
+        self.supported_params = engine.supported_params
+        self.supports_response_schema = engine.supports_response_schema
+
+    def complete(self, request: lm15.Request) -> lm15.Response:
+        return self._loop.run(self._engine.complete(request))

@@ -1,21 +1,20 @@
 """The tagging graph as DSPy's optimisers see it: a module with one predictor a step."""
 
-import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, Protocol, Self, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, Self, cast
 
 import dspy
 
 from notes.records import Failure, Note, Trace
 from prompts import PromptProgram
 from signatures.demos import shown
+from signatures.optimizing.loop import Loop
 from signatures.optimizing.sampling import told_apart
 from signatures.optimizing.words import SIGNATURES, Written, written
 from signatures.questions import Program
 
-T = TypeVar("T")
 _PROGRAMS = 32
 
 
@@ -37,24 +36,24 @@ class Tagged(NamedTuple):
 
 
 class Runner:
-    """Runs the real graph for modules, in one event loop of its own.
+    """Runs the real graph for modules.
 
     Args:
+        loop: Where it runs.
         tag: The graph.
         program: From a model and words to what answers the graph's steps.
         lm: The model, as it tags when nothing is being sampled.
     """
 
-    def __init__(self, tag: Tags, program: Callable[[dspy.LM, PromptProgram], Program], lm: dspy.LM) -> None:
+    def __init__(
+        self, loop: Loop, tag: Tags, program: Callable[[dspy.LM, PromptProgram], Program], lm: dspy.LM
+    ) -> None:
+        self.loop = loop
         self.lm = lm
         self._tag = tag
         self._program = program
         self._programs: OrderedDict[tuple[str, ...], Program] = OrderedDict()
         self._lock = threading.Lock()
-        self._closed = False
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="tagllm-optimizing", daemon=True)
-        self._thread.start()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # optimisers copy modules by the dozen; what runs them stays one
@@ -68,38 +67,7 @@ class Runner:
             self._programs[key] = found
             while len(self._programs) > _PROGRAMS:
                 self._programs.popitem(last=False)
-        return self.run(self._tag(found, note))
-
-    def run(self, asked: Coroutine[Any, Any, T]) -> T:
-        """Wait for something that runs in the loop, from any other thread.
-
-        Raises:
-            RuntimeError: the loop has ended. An optimiser that broke off leaves threads behind that go on asking.
-        """
-        with self._lock:
-            if self._closed:
-                asked.close()
-                raise RuntimeError("the search is over")
-            waiting = asyncio.run_coroutine_threadsafe(asked, self._loop)
-        return waiting.result()
-
-    def close(self, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """End what still runs in the loop, then run `last` in it, then end it."""
-        with self._lock:
-            self._closed = True
-        asyncio.run_coroutine_threadsafe(_ended(last), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-async def _ended(last: Callable[[], Coroutine[Any, Any, None]] | None) -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    if last is not None:
-        await last()
+        return self.loop.run(self._tag(found, note))
 
 
 class TaggingModule(dspy.Module):

@@ -64,7 +64,7 @@ class Search:
         """The score of what came of a note; kept, where it was not one of several samples."""
         judged = None
         if self.judge is not None and not isinstance(tagged.outcome, Failure):
-            judged = self.runner.run(self.judge(note, tagged.outcome))
+            judged = self.runner.loop.run(self.judge(note, tagged.outcome))
             self.unjudged += bool(judged.unread)
         found = self.metric.score(note, tagged.outcome, judged)
         with self._lock:

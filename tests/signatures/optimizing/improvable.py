@@ -23,7 +23,7 @@ from notes.records import Failure, Note, Trace
 from prompts import PromptProgram
 from signatures.llm import llm_program
 from signatures.metrics.tagging import TaggingMetric
-from signatures.optimizing import Runner, Search, split_notes
+from signatures.optimizing import Budget, Loop, Runner, Search, metered, split_notes
 from signatures.questions import Program
 
 HINT = "Name the material and the city."
@@ -130,8 +130,8 @@ def _named(asked: Asked) -> list[str]:
     return [description, thing] if number % 3 == 0 else [thing]
 
 
-def search(lm: Any, count: int = 24, *, fused: bool = False, **more: Any) -> Search:
-    """A search over `count` notes with the real graph, step by step or fused."""
+def search(lm: Any, count: int = 24, *, fused: bool = False, budget: Budget | None = None, **more: Any) -> Search:
+    """A search over `count` notes with the real graph, step by step or fused; its loop is to be closed."""
     graph = build_tagging(fused=fused)
 
     async def tag(program: Program, note: Note) -> Trace | Failure:
@@ -141,5 +141,6 @@ def search(lm: Any, count: int = 24, *, fused: bool = False, **more: Any) -> Sea
     def program(model: Any, words: PromptProgram) -> Program:
         return llm_program(model, fused_words=words) if fused else llm_program(model, words=words)
 
-    runner, split = Runner(tag, program, lm), split_notes(make_notes(count))
+    loop = Loop()
+    runner, split = Runner(loop, tag, program, metered(lm, budget or Budget(), loop)), split_notes(make_notes(count))
     return Search(runner=runner, metric=TaggingMetric(), split=split, threads=2, **more)

@@ -1,13 +1,21 @@
 """Budgets: every different request counts once, and none is sent beyond the limit."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dspy
 import pytest
 
-from signatures.optimizing import Budget, BudgetSpent, metered
+from signatures.optimizing import Budget, BudgetSpent, Loop, metered
 from signatures.optimizing.sampling import told_apart
 from teachers.scripted import scripted_lm
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    made = Loop()
+    yield made
+    made.close()
 
 
 def asked(lm: dspy.LM) -> int:
@@ -15,9 +23,9 @@ def asked(lm: dspy.LM) -> int:
     return len(engine.requests)
 
 
-def test_the_same_request_counts_once_however_often_it_is_asked() -> None:
+def test_the_same_request_counts_once_however_often_it_is_asked(loop: Loop) -> None:
     lm, budget = scripted_lm(lambda _: "yes"), Budget(requests=2)
-    counted = metered(lm, budget)
+    counted = metered(lm, budget, loop)
     for question in ("a", "b", "a", "b"):
         counted(question)
     assert budget.requests == 2
@@ -25,9 +33,9 @@ def test_the_same_request_counts_once_however_often_it_is_asked() -> None:
     assert not budget.spent
 
 
-def test_no_request_beyond_the_limit_reaches_the_engine() -> None:
+def test_no_request_beyond_the_limit_reaches_the_engine(loop: Loop) -> None:
     lm, budget = scripted_lm(lambda _: "yes"), Budget(requests=2)
-    counted = metered(lm, budget)
+    counted = metered(lm, budget, loop)
     counted("a")
     counted("b")
     with pytest.raises(BudgetSpent):
@@ -41,10 +49,10 @@ def test_what_is_spent_is_no_error_that_an_optimiser_could_swallow() -> None:
     assert not issubclass(BudgetSpent, Exception)
 
 
-def test_time_is_up_for_new_requests_only() -> None:
+def test_time_is_up_for_new_requests_only(loop: Loop) -> None:
     now = [0.0]
     lm, budget = scripted_lm(lambda _: "yes"), Budget(seconds=60, clock=lambda: now[0])
-    counted = metered(lm, budget)
+    counted = metered(lm, budget, loop)
     counted("a")
     now[0] = 61
     counted("a")
@@ -52,18 +60,18 @@ def test_time_is_up_for_new_requests_only() -> None:
         counted("b")
 
 
-def test_a_second_budget_counts_on_without_the_limits_of_the_first() -> None:
+def test_a_second_budget_counts_on_without_the_limits_of_the_first(loop: Loop) -> None:
     lm, first = scripted_lm(lambda _: "yes"), Budget(requests=1)
-    metered(lm, first)("a")
+    metered(lm, first, loop)("a")
     second = Budget(known=first)
-    metered(lm, second)("b")
+    metered(lm, second, loop)("b")
     assert second.requests == first.requests == 2
     with pytest.raises(BudgetSpent):
-        metered(lm, first)("c")
+        metered(lm, first, loop)("c")
 
 
 def test_rollouts_are_requests_of_their_own_and_the_same_ones_every_time() -> None:
-    lm = dspy.LM("scripted/x", engine=metered(scripted_lm(lambda _: "yes"), Budget())._engine_spec, cache=False)
+    lm = scripted_lm(lambda _: "yes")
     several = [told_apart(lm.copy(rollout_id=number, temperature=1.0)) for number in (0, 1, 2, 1)]
     assert [one.kwargs["temperature"] for one in several] == [1.0, 1.00001, 1.00002, 1.00001]
     assert all("rollout_id" not in one.kwargs for one in several)

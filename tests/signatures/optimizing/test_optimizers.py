@@ -10,7 +10,7 @@ import prompts
 from prompts import PromptProgram
 from prompts.contract import problems
 from prompts.writing import write
-from signatures.optimizing import Budget, BudgetSpent, Found, Optimizer, Search, gain_of, metered, optimized
+from signatures.optimizing import Budget, BudgetSpent, Found, Optimizer, Search, gain_of, optimized
 from signatures.optimizing.module import TaggingModule
 from teachers.scripted import ScriptedEngine, scripted_lm
 from tests.signatures.optimizing import improvable
@@ -25,7 +25,7 @@ class Ran:
     def __init__(self, optimizer: Optimizer, *, fused: bool, rounds: int = 4, **budget: Any) -> None:
         self.lm = scripted_lm(improvable.answer)
         self.budget = Budget(**budget)
-        self.search: Search = improvable.search(metered(self.lm, self.budget), fused=fused, rounds=rounds)
+        self.search: Search = improvable.search(self.lm, budget=self.budget, fused=fused, rounds=rounds)
         self.parent = prompts.load(PROGRAMS[fused])
         self.before = self.search.measure(self.parent, self.search.split.held_out)
         self.found: Found = optimized(self.parent, optimizer, self.search)
@@ -45,7 +45,7 @@ class Ran:
         try:
             return search.measure(words, search.split.held_out)
         finally:
-            search.runner.close()
+            search.runner.loop.close()
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def run() -> Iterator[Callable[..., Ran]]:
 
     yield start
     for ran in made:
-        ran.search.runner.close()
+        ran.search.runner.loop.close()
 
 
 @pytest.mark.parametrize("fused", [False, True], ids=["steps", "fused"])
@@ -150,7 +150,7 @@ def test_the_module_asks_what_the_written_version_asks(run: Callable[..., Ran], 
         lm = scripted_lm(improvable.answer)
         search = improvable.search(lm, fused=False)
         search.measure(words, search.split.held_out)
-        search.runner.close()
+        search.runner.loop.close()
         engine: Any = lm._engine_spec
         asked.append({repr(request) for request in engine.requests})
     assert asked[0] == asked[1]
@@ -169,6 +169,6 @@ def test_copies_of_a_module_share_what_runs_them_and_nothing_else(run: Callable[
 def test_threads_that_an_optimiser_left_behind_end_with_the_search() -> None:
     search = improvable.search(scripted_lm(improvable.answer), fused=True)
     words = prompts.load("tagging_fused/v1")
-    search.runner.close()
+    search.runner.loop.close()
     with pytest.raises(RuntimeError, match="the search is over"):
         search.runner.tag(words, search.runner.lm, search.split.train[0])
