@@ -156,10 +156,10 @@ def run_run(
         stack.callback(folder.close)
         folder.read()
         for said in folder.mended:
-            messages.print(f"{printable(said)}; its note is done again", markup=False)
+            messages.print(f"{printable(said)}; its note is done again", markup=False, soft_wrap=True)
         before = len(folder.tally.tagged) + len(folder.tally.failed)
         if before:
-            messages.print(f"{before:,} notes are done, going on", markup=False)
+            messages.print(f"{before:,} notes are done, going on", markup=False, soft_wrap=True)
         source = choice.notes
         rows = read_notes(
             source.path or "",
@@ -238,7 +238,9 @@ async def _work(session: Session, choice: RunChoice, teacher: _Teacher, messages
         interrupted = True
         session.stop()
         messages.print(
-            f"stopping: {session.in_flight} notes under way get {PATIENCE:.0f} s; again to stop at once", markup=False
+            f"stopping: {session.in_flight} notes under way get {PATIENCE:.0f} s; again to stop at once",
+            markup=False,
+            soft_wrap=True,
         )
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -322,12 +324,16 @@ def _told(
         shown.print(f"stopped; go on with: {go_on}", markup=False, soft_wrap=True)
         return 130
     if summary.failed:
-        shown.print(f"why notes failed: tagllm runs status {shlex.quote(str(folder.path))}", markup=False)
+        shown.print(
+            f"why notes failed: tagllm runs status {shlex.quote(str(folder.path))}", markup=False, soft_wrap=True
+        )
     if not session.is_complete:
-        shown.print("the run has not finished; notes are left that were never asked about", markup=False)
+        shown.print(
+            "the run has not finished; notes are left that were never asked about", markup=False, soft_wrap=True
+        )
     missing = len(choice.notes.ids) - summary.read if choice.notes.ids else 0
     if missing > 0:
-        shown.print(f"{missing} of the ids asked for do not occur in the notes", markup=False)
+        shown.print(f"{missing} of the ids asked for do not occur in the notes", markup=False, soft_wrap=True)
     return 1 if summary.failed or summary.rejected or missing > 0 else 0
 
 

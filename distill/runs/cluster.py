@@ -189,15 +189,11 @@ class _Worker:
 
 
 def _begin(ray: Any, workers: int) -> None:
-    """Connect to the cluster, or start one that only this machine can reach and that reports to nobody."""
+    """Connect to the cluster, or start one on this machine that reports to nobody."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     settings: dict[str, Any] = {}
     if not os.environ.get("RAY_ADDRESS"):
-        settings = {
-            "num_cpus": max(workers, os.cpu_count() or 1),
-            "include_dashboard": False,
-            "_node_ip_address": "127.0.0.1",
-        }
+        settings = {"num_cpus": max(workers, os.cpu_count() or 1), "include_dashboard": False}
     ray.init(log_to_driver=False, configure_logging=False, **settings)
 
 

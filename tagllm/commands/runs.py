@@ -151,6 +151,9 @@ def replay(
 
     try:
         description = read_description(folder)
+    except RunError as error:
+        raise click.UsageError(str(error)) from None
+    try:
         choice = RunChoice.of(description, api_key=os.environ.get("TAGLLM_API_KEY", ""), **changes)
         status = run_run(
             choice,

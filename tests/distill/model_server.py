@@ -53,10 +53,9 @@ class _Model(_Handler):
         time.sleep(self.server.seconds)
         words = json.dumps(body["messages"])
         said = answer_text(words.replace('\\"', '"'), schema.get("properties", {}))
-        self._reply(json.dumps(said), "stop", 100)
         with self.server.lock:
             self.server.answered.append(words)
-        return None
+        return self._reply(json.dumps(said), "stop", 100)
 
     def _reply(self, text: str | None, reason: str, tokens: int) -> None:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
