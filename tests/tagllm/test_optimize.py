@@ -161,7 +161,7 @@ def test_after_a_kill_no_answered_request_is_sent_again(notes: Path, tmp_path: P
             server.silent_after = 28  # parent measured, candidates under way
         killed = {name: start(notes, server, name, tmp_path) for name, server in servers.items()}
         for name, process in killed.items():
-            assert servers[name].silent.wait(120), process.communicate(timeout=1)
+            assert servers[name].silent.wait(300), process.communicate(timeout=1)
             process.send_signal(signal.SIGKILL)
             process.communicate()
         for server in servers.values():
@@ -169,7 +169,7 @@ def test_after_a_kill_no_answered_request_is_sent_again(notes: Path, tmp_path: P
             server.released.set()
         again = {name: start(notes, server, name, tmp_path) for name, server in servers.items()}
         for name, process in again.items():
-            said, complaint = process.communicate(timeout=120)
+            said, complaint = process.communicate(timeout=400)
             assert process.returncode == 0, complaint
             found: dict[str, Any] = json.loads(said)
             assert found["ended"] == "finished"
