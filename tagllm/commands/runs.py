@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from notes.records import FailureReason
 from tagllm.commands.run import max_failures_of
 
 if TYPE_CHECKING:
@@ -17,6 +16,18 @@ if TYPE_CHECKING:
 
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
+
+
+def reasons_of(context: click.Context, option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Reasons that a failure can have."""
+    if value:
+        from notes.records import FailureReason
+
+        known = get_args(FailureReason)
+        for reason in value:
+            if reason not in known:
+                raise click.BadParameter(f"{reason!r} is no reason of a failure; reasons: {', '.join(known)}")
+    return value
 
 
 @click.group()
@@ -99,7 +110,8 @@ Examples:
     "--reason",
     "reasons",
     multiple=True,
-    type=click.Choice(get_args(FailureReason)),
+    callback=reasons_of,
+    metavar="REASON",
     help="Only notes that failed for this reason; may be repeated.",
 )
 @click.option("--id", "ids", multiple=True, help="Only the failed note with this id; may be repeated.")
