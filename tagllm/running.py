@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from distill.runs import NotesSource, RunDescription, RunError, RunSummary
+from distill.runs import NotesSource, RunDescription, RunError
 from distill.runs.describing import configuration_of, describe
 from distill.runs.folder import RunFolder, open_run
 from distill.runs.limits import MaxFailures
@@ -25,6 +25,7 @@ from notes.pictures import PictureStore
 from notes.reading import read_notes
 from signatures.questions import TagLimits
 from tagllm.pace import Pace, count_rows, shown
+from tagllm.runs import said_of
 from tagllm.setup import Setup, tagging_setup
 from tagllm.showing import console, printable
 from tagllm.teaching import TeacherChoice
@@ -319,7 +320,7 @@ def _told(
     if as_json:
         print(summary.model_dump_json())  # noqa: T201
     said = f"; {teacher.setup.said}" if teacher.setup is not None else ""
-    shown.print(f"{said_of(summary)}{said}", markup=False, soft_wrap=True)
+    shown.print(f"{said_of(summary, is_complete=session.is_complete)}{said}", markup=False, soft_wrap=True)
     if session.is_stopping:
         shown.print(f"stopped; go on with: {go_on}", markup=False, soft_wrap=True)
         return 130
@@ -335,11 +336,3 @@ def _told(
     if missing > 0:
         shown.print(f"{missing} of the ids asked for do not occur in the notes", markup=False, soft_wrap=True)
     return 1 if summary.failed or summary.rejected or missing > 0 else 0
-
-
-def said_of(summary: RunSummary) -> str:
-    """What became of the notes, in a line."""
-    return (
-        f"{summary.read:,} read = {summary.tagged:,} tagged + {summary.failed:,} failed + "
-        f"{summary.rejected:,} rejected + {summary.duplicate:,} duplicate; {summary.seconds:,.1f} s"
-    )

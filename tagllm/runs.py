@@ -107,10 +107,9 @@ def rendered(found: Standing) -> RenderableType:
     table.add_row("notes", Text(printable(description.notes.path or "handed in by a program", 200)))
     model = " ".join(filter(None, (description.teacher, description.model, description.model_revision)))
     table.add_row("teacher", Text(f"{printable(model, 200)}, {description.graph}"))
-    counts = f"{summary.tagged:,} tagged + {summary.failed:,} failed + {summary.rejected:,} rejected"
-    table.add_row("read", Text(f"{summary.read:,} = {counts} + {summary.duplicate:,} duplicate"))
-    tokens = f"{summary.tokens.prompt:,} prompt + {summary.tokens.completion:,} completion tokens"
-    table.add_row("cost", Text(f"{summary.seconds:,.1f} s, {tokens}, {summary.cache_hits:,} answers known"))
+    table.add_row("rows", Text(said_of(summary, is_complete=found.is_finished)))
+    tokens = f"{summary.tokens.prompt:,} prompt and {summary.tokens.completion:,} completion tokens"
+    table.add_row("cost", Text(f"{tokens}, {summary.cache_hits:,} answers known"))
     for reason, count in summary.reasons.items():
         table.add_row("failed", Text(f"{count:,} {reason}", style="red"))
     for difference in summary.audit.differences()[:_SHOWN]:
@@ -177,3 +176,15 @@ def verified(found: Verification, folder: Path) -> RenderableType:
     elif found.damaged or found.missing or not found.is_finished:
         lines.append(Text("what is damaged or missing is done when the run's command is given again", style="dim"))
     return Group(*lines)
+
+
+def said_of(summary: RunSummary, *, is_complete: bool) -> str:
+    """What became of the notes, in a line."""
+    counts = [
+        f"{summary.tagged:,} tagged",
+        f"{summary.failed:,} failed",
+        f"{summary.rejected:,} rejected",
+        f"{summary.duplicate:,} duplicate",
+    ]
+    said = f"{summary.read:,} read = {' + '.join(counts)}" if is_complete else f"{', '.join(counts)} so far"
+    return f"{said}; {summary.seconds:,.1f} s"

@@ -15,8 +15,8 @@ from distill.runs.spans import Spans
 from distill.runs.tagging import Done, Tagger
 from notes.records import Failure, Note, Reject, Trace
 
-PATIENCE = 10.0
-"""Seconds that notes under way get after a stop."""
+PATIENCE = 8.0
+"""Seconds that notes under way get after a stop, so that all is over in ten."""
 _TICK = 256
 """Rows between two looks at everything else, where all are done."""
 _EVERY = 2.0

@@ -152,11 +152,10 @@ def replay(
     from teachers.store import StoreError
     from teachers.vllm.launch import ServerError
 
-    changes = {
-        name: value
-        for name, value in (("base_urls", base_urls), ("concurrency", concurrency), ("cached", not no_cache))
-        if value or name == "cached"
-    }
+    wanted = {"base_urls": base_urls, "concurrency": concurrency}
+    changes = {name: value for name, value in wanted.items() if value}
+    if no_cache:
+        changes["cached"] = False
 
     def again(reason: str, id: str) -> bool:
         return (not reasons or reason in reasons) and (not ids or id in ids)
