@@ -21,8 +21,8 @@ from tests.distill.model_server import ModelServer, model_server
 from tests.distill.scripted import notes
 
 ROOT = Path(__file__).parents[2]
-CRASHES = int(os.environ.get("TAGLLM_CRASHES", "4"))
-NOTES = int(os.environ.get("TAGLLM_CRASH_NOTES", "240"))
+CRASHES = int(os.environ.get("TAGLLM_CRASHES", "3"))
+NOTES = int(os.environ.get("TAGLLM_CRASH_NOTES", "160"))
 
 
 def written(folder: Path, count: int) -> Path:
