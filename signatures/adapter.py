@@ -17,6 +17,7 @@ import orjson
 import regex
 from annotated_types import MaxLen, MinLen
 from dspy import lm15
+from dspy.adapters.types.base_type import split_message_content_for_custom_types
 from dspy.utils.exceptions import AdapterParseError
 from pydantic import BaseModel, ValidationError, create_model
 
@@ -107,6 +108,10 @@ class NoteAdapter(dspy.JSONAdapter):
                 messages.append({"role": "user", "content": as_data(current.complaint)})
             current.messages = messages
         return messages
+
+    def format_demos(self, signature: type[dspy.Signature], demos: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Turns of a conversation; DSPy writes a demo's pictures into its text, and takes them out again here."""
+        return split_message_content_for_custom_types(super().format_demos(signature, demos))
 
     def _content(self, signature: type[dspy.Signature], inputs: dict[str, Any]) -> str | list[dict[str, Any]]:
         """The fields in DSPy's form: a text, or texts and pictures in turns."""

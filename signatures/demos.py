@@ -12,29 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 import dspy
-from dspy.adapters.types.base_type import split_message_content_for_custom_types
 from pydantic import BaseModel
 
 from prompts import PromptProgram
-from signatures.adapter import NoteAdapter, as_data
-from signatures.asker import Asker
+from signatures.adapter import as_data
 
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _KINDS = {ending: kind for kind, ending in _ENDINGS.items()}
-
-
-class DemoAsker(Asker):
-    """Asks with demos that may show pictures."""
-
-    def __init__(self, lm: dspy.LM) -> None:
-        super().__init__(lm)
-        self._adapter = _DemoAdapter()
-
-
-class _DemoAdapter(NoteAdapter):
-    def format_demos(self, signature: type[dspy.Signature], demos: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Turns of a conversation; DSPy writes a demo's pictures into its text, and takes them out again here."""
-        return split_message_content_for_custom_types(super().format_demos(signature, demos))
 
 
 class DemoRefused(ValueError):

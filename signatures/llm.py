@@ -14,7 +14,8 @@ from handbook.records import Category, Interest
 from notes.records import DraftTag
 from signatures import asking
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
-from signatures.demos import DemoAsker, shown
+from signatures.asker import Asker
+from signatures.demos import shown
 from signatures.questions import Answered, Program, Question
 from teachers.vllm.launch import IMAGES_PER_PROMPT
 
@@ -69,7 +70,7 @@ class _Asker:
     def __init__(
         self, lm: dspy.LM, words: prompts.PromptProgram, fused: prompts.PromptProgram, max_note_chars: int
     ) -> None:
-        self._asker = DemoAsker(lm)
+        self._asker = Asker(lm)
         self._words = words
         self._fused = fused
         self._max_note_chars = max_note_chars

@@ -152,12 +152,15 @@ class SyncEngine:
         if loop is not None:
             asyncio.run_coroutine_threadsafe(self._engine.aclose(), loop).result(10)
             loop.call_soon_threadsafe(loop.stop)
+            self._thread.join(10)
+            loop.close()
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="tagllm-vllm", daemon=True).start()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="tagllm-vllm", daemon=True)
+                self._thread.start()
             return self._loop
 
 
