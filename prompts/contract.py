@@ -14,6 +14,7 @@ SLOTS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "refine": frozenset({"min_tags", "max_tags"}) | _FORM,
     },
     "tagging_fused": {"fused": frozenset({"max_matched", "min_tags", "max_drafts", "max_tags"}) | _FORM},
+    "student": {step: frozenset({"min_tags", "max_tags"}) | _FORM for step in ("tags", "cot")},
     "handbook": {"name": frozenset({"max_words", "max_han", "max_attributes"}), "merge": frozenset()},
     "judge": {"judge": frozenset()},
 }

@@ -195,7 +195,7 @@ class NoteAdapter(dspy.JSONAdapter):
             found = self._rendered[signature] = _Rendered(
                 system=super().format_system_message(signature),
                 requirements=super().user_message_output_requirements(signature),
-                response_format=_response_format(signature),
+                response_format=response_format(signature),
                 outputs=_outputs(signature),
                 configs={},
             )
@@ -231,7 +231,7 @@ def _outputs(signature: type[dspy.Signature]) -> type[BaseModel]:
     return create_model("DSPyProgramOutputs", **outputs)
 
 
-def _response_format(signature: type[dspy.Signature]) -> dict[str, Any]:
+def response_format(signature: type[dspy.Signature]) -> dict[str, Any]:
     """The signature's output fields as a JSON schema, every object closed, every field required, every list bounded."""
     model = _outputs(signature)
     schema = model.model_json_schema()
