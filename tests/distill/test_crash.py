@@ -102,9 +102,7 @@ def test_run_killed_at_random_moments_tags_every_note_once_and_repeats_no_answer
 @pytest.mark.timeout(3600)
 def test_command_killed_with_the_embedded_teacher_goes_on(tmp_path: Path) -> None:
     chosen = random.Random(7)
-    crashes, count = max(1, CRASHES // 4), NOTES // 4
-    full = "TAGLLM_CRASHES" in os.environ
-    crashes, count = (CRASHES, NOTES) if full else (crashes, count)
+    crashes, count = (CRASHES, NOTES) if "TAGLLM_CRASHES" in os.environ else (1, 20)
     file, out = written(tmp_path, count), tmp_path / "run"
     command = [sys.executable, "-m", "tagllm", "run", str(file), "--out", str(out)]
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,17 +49,10 @@ def test_example_notes_are_run_with_the_embedded_teacher_and_all_is_said(tmp_pat
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
     assert (summary["read"], summary["tagged"], summary["failed"]) == (6, 6, 0)
-    again = tagllm("run", EXAMPLES / "notes.jsonl", *words)
-    assert again.exit_code == 0
-    assert "6 notes are done, going on" in again.stderr
-    assert "6 read = 6 tagged + 0 failed + 0 rejected + 0 duplicate" in again.stdout
     description = read_description(tmp_path / "run")
     assert description.notes.path == str(EXAMPLES / "notes.jsonl")
     assert description.handbook is not None
     assert description.handbook.path == str(EXAMPLES / "handbook")
-    other = tagllm("run", EXAMPLES / "notes.jsonl", *words[:4], "--limit", 7)
-    assert other.exit_code == 2
-    assert "notes.limit: 6 → 7; give another --out, or --fresh" in other.stderr
     status = tagllm("runs", "status", tmp_path / "run")
     assert status.exit_code == 0
     assert "finished" in status.stdout
@@ -82,8 +76,15 @@ def test_run_asks_a_model_verify_finds_damage_and_the_same_command_mends_it(
     mended = asked(file, out, server)
     assert mended.exit_code == 0
     assert "part-00000.jsonl:1 does not match its checksum; its note is done again" in mended.stderr
+    assert "11 notes are done, going on" in mended.stderr
+    assert "12 read = 12 tagged + 0 failed + 0 rejected + 0 duplicate" in mended.stdout
     assert len(server.answered) == before + 1
     assert tagllm("runs", "verify", out).exit_code == 0
+    other = asked(file, out, server, "--limit", 7)
+    assert other.exit_code == 2
+    assert "notes.limit: none → 7; give another --out, or --fresh" in other.stderr
+    assert asked(file, out, server, "--limit", 7, "--fresh").exit_code == 0
+    assert [len(list(read_traces(place))) for place in (out, out.with_name("run.1"))] == [7, 12]
 
 
 def test_failed_notes_are_shown_and_asked_again_with_the_teacher_of_the_run(
@@ -135,23 +136,21 @@ def test_wrong_usage_is_said_and_leaves_nothing(words: list[str], message: str, 
 
 
 def test_interrupt_finishes_what_is_under_way_and_says_how_to_go_on(tmp_path: Path) -> None:
-    file, out = written(tmp_path, 400), tmp_path / "run"
+    file, out = written(tmp_path, 120), tmp_path / "run"
     with model_server(seconds=0.1) as server:
         words = ["run", str(file), "--out", str(out), "--teacher", "vllm", "--base-url", server.base_url]
         words += ["--graph", "fused", "--concurrency", "4"]
         command = [sys.executable, "-m", "tagllm", *words]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while len(server.answered) < 10 and process.poll() is None:
-            pass
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         said, messages = process.communicate()
         assert process.returncode == 130, messages
         assert "stopping: 4 notes under way get 8 s; again to stop at once" in messages
         assert f"stopped; go on with: tagllm {' '.join(words)}" in said
         answered = len(server.answered)
-        assert len(list(read_traces(out))) == answered < 400
+        assert len(list(read_traces(out))) == answered < 120
         assert tagllm("runs", "status", out).exit_code == 1
-        done = tagllm(*words, "--limit", 400)
-        assert done.exit_code == 2  # another configuration
         assert tagllm(*words).exit_code == 0
-        assert len(server.answered) == 400
+        assert len(server.answered) == 120
