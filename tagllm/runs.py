@@ -13,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+import prompts
 from distill.runs import (
     RunDescription,
     RunError,
@@ -46,6 +47,12 @@ class Standing(NamedTuple):
     progress: RunProgress | None
     failures: tuple[Failure, ...]
     """The first that count."""
+
+    @property
+    def words(self) -> dict[str, bool]:
+        """Versions of the words that asked; True: today's default is another one, so all of the run is stale."""
+        ids = dict.fromkeys(name.rpartition("/")[0] for name in self.description.prompts)
+        return {id: prompts.is_stale(id) for id in ids if id}
 
     @property
     def state(self) -> str:
@@ -86,6 +93,7 @@ def as_json(found: Standing) -> dict[str, Any]:
         "state": found.state,
         "summary": found.summary.model_dump(mode="json"),
         "differences": differences,
+        "words": [{"version": id, "stale": is_stale} for id, is_stale in found.words.items()],
         "running": running,
         "run": found.description.model_dump(mode="json", exclude={"options", "configuration"}),
     }
@@ -107,6 +115,9 @@ def rendered(found: Standing) -> RenderableType:
     table.add_row("notes", Text(printable(description.notes.path or "handed in by a program", 200)))
     model = " ".join(filter(None, (description.teacher, description.model, description.model_revision)))
     table.add_row("teacher", Text(f"{printable(model, 200)}, {description.graph}"))
+    for id, is_stale in found.words.items():
+        made = f"; no longer the default: all {summary.tagged:,} traces were made with it" if is_stale else ""
+        table.add_row("words", Text(printable(id) + made, style="yellow" if is_stale else ""))
     table.add_row("rows", Text(said_of(summary, is_complete=found.is_finished)))
     tokens = f"{summary.tokens.prompt:,} prompt and {summary.tokens.completion:,} completion tokens"
     table.add_row("cost", Text(f"{tokens}, {summary.cache_hits:,} answers known"))

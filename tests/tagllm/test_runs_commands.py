@@ -85,6 +85,18 @@ def test_run_asks_a_model_verify_finds_damage_and_the_same_command_mends_it(
     assert "notes.limit: none → 7; give another --out, or --fresh" in other.stderr
     assert asked(file, out, server, "--limit", 7, "--fresh").exit_code == 0
     assert [len(list(read_traces(place))) for place in (out, out.with_name("run.1"))] == [7, 12]
+    words = json.loads(tagllm("runs", "status", out, "--json").stdout)["words"]
+    assert words == [{"version": "tagging_fused/v1", "stale": False}]
+
+
+def test_status_says_what_words_made_that_are_no_longer_the_default(server: ModelServer, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert asked(written(tmp_path, 3), out, server).exit_code == 0
+    described = json.loads((out / "run.json").read_text("utf-8"))
+    described["prompts"] = {"tagging_fused/v0/fused": "0" * 16}
+    (out / "run.json").write_text(json.dumps(described), "utf-8")
+    shown = tagllm("runs", "status", out).stdout
+    assert "tagging_fused/v0; no longer the default: all 3 traces were made with it" in " ".join(shown.split())
 
 
 def test_failed_notes_are_shown_and_asked_again_with_the_teacher_of_the_run(
