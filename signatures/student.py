@@ -12,6 +12,7 @@ import dspy
 import orjson
 import regex
 from pydantic import BaseModel, create_model
+from typing_extensions import TypeAliasType
 
 import prompts
 from notes.records import Note
@@ -45,12 +46,17 @@ _MARKERS = regex.compile(
 _UNESCAPED = dict.fromkeys(range(32), " ") | {ord('"'): "'", ord("\\"): "/"}
 
 
+# Named types: DSPy writes a type's name into the question, and would spell out what stands behind it.
+Tag = TypeAliasType("Tag", Short)
+Thought = TypeAliasType("Thought", Line)
+
+
 class TagNote(dspy.Signature):
     """Tag a note."""
 
     note: str = dspy.InputField(desc="the note, as JSON")
     pictures: list[dspy.Image] = dspy.InputField(desc="its pictures, in order")
-    tags: list[Short] = dspy.OutputField(desc="best first", min_length=1, max_length=MAX_TAGS)
+    tags: list[Tag] = dspy.OutputField(desc="best first", min_length=1, max_length=MAX_TAGS)
 
 
 class TagNoteAloud(dspy.Signature):
@@ -58,8 +64,8 @@ class TagNoteAloud(dspy.Signature):
 
     note: str = dspy.InputField(desc="the note, as JSON")
     pictures: list[dspy.Image] = dspy.InputField(desc="its pictures, in order")
-    reasoning: list[Line] = dspy.OutputField(desc="what the tags rest on", max_length=MAX_REASONING)
-    tags: list[Short] = dspy.OutputField(desc="best first", min_length=1, max_length=MAX_TAGS)
+    reasoning: list[Thought] = dspy.OutputField(desc="what the tags rest on", max_length=MAX_REASONING)
+    tags: list[Tag] = dspy.OutputField(desc="best first", min_length=1, max_length=MAX_TAGS)
 
 
 SIGNATURES: Mapping[StudentStep, type[dspy.Signature]] = {"tags": TagNote, "cot": TagNoteAloud}

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tagllm.commands.cache import cache
+from tagllm.commands.corpus import corpus
 from tagllm.commands.doctor import doctor
 from tagllm.commands.eval import evaluate
 from tagllm.commands.handbook import handbook
@@ -82,6 +83,7 @@ main.add_command(evaluate)
 main.add_command(run)
 main.add_command(runs)
 main.add_command(report)
+main.add_command(corpus)
 main.add_command(handbook)
 main.add_command(prompts)
 main.add_command(optimize)

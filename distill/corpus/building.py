@@ -142,7 +142,7 @@ class _Building:
     def run(self, folders: Sequence[Path], notes: Path | None) -> CorpusSummary:
         policy, store = self._policy, self._store
         words = prompts.named(policy.words)
-        runs = gather(folders, store, notes=notes, progress=self._progress)
+        runs = gather(folders, store, notes=notes, with_pictures=policy.with_pictures, progress=self._progress)
         several = agree(store, runs, policy.selection)
         select(store, runs, policy.selection, self._progress)
         images = self._folder / IMAGES

@@ -13,7 +13,7 @@ from distill.runs.folder import LOCK
 from distill.runs.lines import Damage, note_id
 from distill.runs.locking import owner_of
 from notes.reading import UnreadableInput, read_notes
-from notes.records import Note
+from notes.records import DraftTag, FinalTag, Note, Trace
 from signatures.questions import TagLimits
 
 Progress = Callable[[str, int], None]
@@ -55,7 +55,12 @@ class SourceRun:
 
 
 def gather(
-    folders: Sequence[Path], store: CandidateStore, *, notes: Path | None = None, progress: Progress | None = None
+    folders: Sequence[Path],
+    store: CandidateStore,
+    *,
+    notes: Path | None = None,
+    with_pictures: bool = True,
+    progress: Progress | None = None,
 ) -> list[SourceRun]:
     """Read the traces of runs, each with its note as it is now.
 
@@ -63,6 +68,7 @@ def gather(
         folders: Of the runs, in any order.
         store: Takes them.
         notes: Where the notes are, if they have moved; for all runs.
+        with_pictures: False: what rests on pictures alone is left out, for it is not shown.
         progress: Told of every note and trace.
 
     Raises:
@@ -81,7 +87,7 @@ def gather(
             source = known[where, reading] = len(known)
             _read_notes(where, description.notes, store, source, progress)
         try:
-            traces = _read_traces(folder, number, source, store, progress)
+            traces = _read_traces(folder, number, source, store, with_pictures, progress)
             failures = sum(1 for _ in read_failures(folder, on_damaged=lambda _: None))
         except RunError as error:
             raise CorpusError(str(error)) from None
@@ -160,7 +166,9 @@ def _read_notes(
         raise CorpusError(f"the notes cannot be read again: {error}; give them with --notes FILE") from None
 
 
-def _read_traces(folder: Path, run: int, source: int, store: CandidateStore, progress: Progress | None) -> int:
+def _read_traces(
+    folder: Path, run: int, source: int, store: CandidateStore, with_pictures: bool, progress: Progress | None
+) -> int:
     count = 0
 
     def damaged(damage: Damage) -> None:
@@ -176,7 +184,17 @@ def _read_traces(folder: Path, run: int, source: int, store: CandidateStore, pro
         elif note.digest != trace.note_digest:
             store.add_lost(run, trace.note_id, "note_changed", f"it was {trace.note_digest}, it is {note.digest}")
         else:
-            store.add_trace(run, trace, source, note)
+            store.add_trace(run, trace if with_pictures else text_alone(trace), source, note)
         if progress is not None and count % 100 == 0:
             progress("reading traces", 100)
     return count
+
+
+def text_alone(trace: Trace) -> Trace:
+    """The trace with what can be known without its pictures: tags and drafts with other evidence than theirs."""
+
+    def holds(tag: FinalTag | DraftTag) -> bool:
+        return any(evidence.picture is None for evidence in tag.evidence)
+
+    tags, drafts = tuple(filter(holds, trace.tags)), tuple(filter(holds, trace.drafts))
+    return trace.model_copy(update={"pictures": (), "tags": tags, "drafts": drafts})

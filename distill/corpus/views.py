@@ -136,7 +136,11 @@ def reasoning(trace: Trace) -> list[str]:
         if picture.refused is None and (picture.shows or picture.ocr):
             reads = f"; it reads: {picture.ocr}" if picture.ocr else ""
             lines.append(f"Picture {picture.number}: {picture.shows or 'no description'}{reads}")
-    lines += [f"Interest {match.name}: {match.why}" for match in trace.matched[:4] if match.why]
+    spoken = bool(trace.prompts)  # a model's own words; without one, `why` holds measurements
+    lines += [
+        f"Interest {match.name}: {match.why}" if spoken and match.why else f"Interest {match.name}"
+        for match in trace.matched[:4]
+    ]
     interests = {match.id: match.name for match in trace.matched}
     for tag in trace.tags:
         for evidence in tag.evidence[:1]:
