@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,8 @@ def optimize(
     """
     if teacher.name != "vllm":
         raise click.UsageError("the embedded teacher reads no words; add --teacher vllm with --base-url or --model")
+    if optimizer == "mipro" and find_spec("optuna") is None:
+        raise click.UsageError("--optimizer mipro needs optuna: pip install 'tagllm[mipro]'")
     from handbook import HandbookError
     from notes.reading import UnreadableInput
     from prompts import PromptError
