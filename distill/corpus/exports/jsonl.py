@@ -6,6 +6,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
+_SEPARATORS = tuple((sign.encode(), rb"\u%04x" % ord(sign)) for sign in "\u2028\u2029\x85")
+"""What some readers take for the end of a line; in JSON they only stand in strings."""
+
 
 class JsonLines:
     """Lines in files of one folder.
@@ -34,6 +37,8 @@ class JsonLines:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = self._open[name] = (self.folder / name).open("wb", buffering=1 << 20)
         data = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+        for separator, escape in _SEPARATORS:
+            data = data.replace(separator, escape)
         if telling and name not in self._telling:
             self._telling[name] = (file.tell(), len(data))
         file.write(data)

@@ -100,6 +100,15 @@ def test_pictures_are_written_once_and_named_by_their_bytes(corpus: Path) -> Non
     assert shown == {file.name for file in files}
 
 
+def test_no_reader_of_lines_finds_more_lines_than_rows(corpus: Path) -> None:
+    files = [file for file in corpus.rglob("*.jsonl") if file.parent != corpus]
+    assert len(files) > 10
+    for file in files:
+        assert all(line.startswith("{") and line.endswith("}") for line in file.read_text("utf-8").splitlines()), file
+    shown = [row["messages"][1]["content"] for file in files if file.parent.name == "sharegpt" for row in lines(file)]
+    assert any("line\u2028separators\u2029and" in text for text in shown)
+
+
 def test_the_long_note_is_cut_and_says_so(corpus: Path) -> None:
     (row,) = (row for row in rows(corpus, "prompts") if row["note_id"] == "long")
     (message,) = (message for message in row["prompt"] if message["role"] == "user")
