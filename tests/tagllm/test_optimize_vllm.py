@@ -39,12 +39,12 @@ def test_every_optimiser_runs_to_its_end_and_leaves_a_valid_version(server: Mana
     for optimizer in ("bootstrap", "mipro", "gepa", "simba"):
         out = tmp_path / f"{optimizer}/tagging_fused/v2"
         asked = ["optimize", notes, "--optimizer", optimizer, "--graph", "fused", "--rounds", 1, "--out", out, "--json"]
-        teacher = ["--teacher", "vllm", "--base-url", server.base_url, "--max-tokens", 300]
-        done = CliRunner().invoke(main, [*map(str, (*asked, *teacher, "--budget-requests", 30))])
+        teacher = ["--teacher", "vllm", "--base-url", server.base_url, "--max-tokens", 100]
+        done = CliRunner().invoke(main, [*map(str, (*asked, *teacher, "--budget-requests", 20))])
         assert done.exit_code == 0, done.output
         found = json.loads(done.stdout)
         assert found["ended"] in ("finished", "budget")
-        assert found["requests"] <= 30
+        assert found["requests"] <= 20
         version = prompts.named(str(out))
         assert not list(problems(version))
         assert version.about["optimizer"] == optimizer
