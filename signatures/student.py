@@ -149,7 +149,7 @@ class StudentForm:
             pydantic.ValidationError: the values do not fit the schema.
         """
         found = self._answers[step].model_validate(_plain(values))
-        return answer_text(found.model_dump(mode="json"))
+        return _written(found.model_dump())
 
     def check(self, step: StudentStep, text: str) -> None:
         """Whether a text is an answer that schema-bound decoding could have written.
@@ -176,7 +176,11 @@ def answer_text(values: Mapping[str, Any]) -> str:
     need one: quotation marks, backslashes and line breaks are written otherwise, or a student would learn what no
     server lets it say. Numbers have no exponent, and no marker of a trainer's is left whole.
     """
-    return json.dumps(_plain(values), ensure_ascii=False, separators=(",", ":"))
+    return _written(_plain(values))
+
+
+def _written(values: Any) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def unmarked(text: str) -> str:

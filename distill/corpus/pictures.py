@@ -46,6 +46,9 @@ class NotePictures:
     """How many more there are."""
 
 
+_NONE = NotePictures(looks=(), not_shown=0)
+
+
 @dataclass(frozen=True)
 class _Gone:
     reason: DropReason
@@ -83,6 +86,8 @@ def open_pictures(
 
 
 def _open(candidate: Candidate, store: PictureStore, folder: Path) -> NotePictures | _Gone:
+    if not candidate.note.images:
+        return _NONE
     seen = [record for record in candidate.trace.pictures if record.refused is None]
     looks = []
     for record in seen[:IMAGES_PER_PROMPT]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from distill.corpus.gathering import Progress, SourceRun
 from distill.corpus.policy import Selection
 from distill.corpus.store import Candidate, CandidateStore, Loss
+from notes.records import DraftTag
+from signatures.dedupe import dedupe
 from signatures.metrics.beyond import groundedness, redundancy
 from signatures.questions import TagLimits
 from signatures.sources import Sources
@@ -44,11 +46,18 @@ def judge(candidate: Candidate, selection: Selection, limits: TagLimits) -> Loss
             said = "no tags" if share is None else f"{share.any:.3f}"
             return Loss(number=number, reason="ungrounded", detail=f"{said}, wanted: {selection.min_groundedness}")
     if selection.max_redundancy < 1:
-        found = redundancy([tag.tag for tag in trace.tags], limits)
-        if found is not None and sum(found) > selection.max_redundancy:
-            detail = f"{sum(found):.3f}, at most: {selection.max_redundancy}"
-            return Loss(number=number, reason="redundant", detail=detail)
+        share = _redundancy([tag.tag for tag in trace.tags], limits)
+        if share > selection.max_redundancy:
+            return Loss(number=number, reason="redundant", detail=f"{share:.3f}, at most: {selection.max_redundancy}")
     return None
+
+
+def _redundancy(tags: Sequence[str], limits: TagLimits) -> float:
+    """As `tagllm eval` measures it, pair by pair; but where all together lose nothing, no pair does."""
+    if not dedupe([DraftTag(tag=tag) for tag in tags], limits).decisions:
+        return 0.0
+    found = redundancy(tags, limits)
+    return sum(found) if found is not None else 0.0
 
 
 def _too_many(store: CandidateStore, selection: Selection) -> list[Loss]:

@@ -4,7 +4,8 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from functools import cached_property
+from typing import Self
 
 from distill.corpus.records import DropReason
 from notes.records import Note, Trace, digest_of
@@ -25,8 +26,9 @@ FROM traces AS t JOIN notes AS n ON n.source = t.source AND n.id = t.id WHERE t.
 """
 
 
-class Candidate(NamedTuple):
-    """A trace with the note it is of."""
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A trace with the note it is of, both read when they are asked for."""
 
     number: int
     run: int
@@ -34,8 +36,18 @@ class Candidate(NamedTuple):
     """Of the note: traces of several runs share it."""
     confidence: float
     """Mean of the tags'."""
-    note: Note
-    trace: Trace
+    _note: bytes
+    _trace: bytes
+
+    @cached_property
+    def note(self) -> Note:
+        """As it is now."""
+        return Note.model_validate_json(zlib.decompress(self._note))
+
+    @cached_property
+    def trace(self) -> Trace:
+        """Of this note."""
+        return Trace.model_validate_json(zlib.decompress(self._trace))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +117,7 @@ class CandidateStore:
     def candidates(self) -> Iterator[Candidate]:
         """What is left, by the notes' keys: an order that nothing in the notes or the files decides."""
         for row in self._rows.execute(f"{_CANDIDATES} ORDER BY t.note_key, t.run, t.number"):
-            yield _candidate(row)
+            yield Candidate(*row)
 
     def keys(self) -> list[tuple[int, str, float]]:
         """Number, key and confidence of what is left, in the same order."""
@@ -118,7 +130,7 @@ class CandidateStore:
         several = "SELECT note_key FROM traces WHERE reason IS NULL GROUP BY note_key HAVING count(*) > 1 ORDER BY 1"
         for (key,) in self._rows.execute(several).fetchall():
             rows = self._rows.execute(f"{_CANDIDATES} AND t.note_key = ? ORDER BY t.run, t.number", (key,))
-            yield [_candidate(row) for row in rows]
+            yield [Candidate(*row) for row in rows]
 
     def lost(self) -> Iterator[tuple[int, str | None, DropReason, str, str | None]]:
         """Run, note id, reason, detail, and what speaks for it, of every trace that is no candidate."""
@@ -145,16 +157,3 @@ def confidence_of(trace: Trace) -> float:
 
 def _packed(record: Note | Trace) -> bytes:
     return zlib.compress(record.model_dump_json().encode(), 1)
-
-
-def _candidate(row: tuple[int, int, str, float, bytes, bytes]) -> Candidate:
-    number, run, key, confidence, note, trace = row
-    return Candidate(number, run, key, confidence, _note(note), _trace(trace))
-
-
-def _note(data: bytes) -> Note:
-    return Note.model_validate_json(zlib.decompress(data))
-
-
-def _trace(data: bytes) -> Trace:
-    return Trace.model_validate_json(zlib.decompress(data))

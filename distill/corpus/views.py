@@ -11,7 +11,7 @@ from distill.corpus.pictures import NotePictures
 from distill.corpus.records import DropReason, Example, Message, Shown, View
 from distill.corpus.store import Candidate
 from notes.records import StepName, StepRecord, Trace
-from signatures.student import MAX_REASONING, MAX_TAGS, StudentForm, answer_text, unmarked
+from signatures.student import MAX_REASONING, MAX_TAGS, StudentForm, StudentStep, answer_text, unmarked
 
 _LINE, _TAG = 240, 80
 """Characters of a line of reasoning and of a tag, as the answers' schemas have it."""
@@ -46,6 +46,8 @@ class ViewMaker:
     def __init__(self, form: StudentForm, max_chars: int) -> None:
         self.form = form
         self._max_chars = max_chars
+        self._rendered_for: Candidate | None = None
+        self._rendered: dict[StudentStep, tuple[Message, ...]] = {}
         self._makers: dict[View, Callable[[Candidate, NotePictures], list[Example] | Missing]] = {
             "tags": self._tags,
             "cot": self._cot,
@@ -96,17 +98,24 @@ class ViewMaker:
     def _example(
         self,
         view: View,
-        step: Any,
+        step: StudentStep,
         candidate: Candidate,
         pictures: NotePictures,
         answer: str | None = None,
         rejected: str | None = None,
     ) -> Example:
-        images = [dspy.Image(f"data:image/jpeg;base64,{look.name.removesuffix('.jpg')}") for look in pictures.looks]
-        inputs = self.form.inputs(candidate.note, images, not_shown=pictures.not_shown)
-        prompt = tuple(_message(message) for message in self.form.messages(step, inputs))
-        id = f"{view}-{candidate.key}"
-        return Example(id, view, candidate.note.id, prompt, answer, rejected)
+        prompt = self._prompt(step, candidate, pictures)
+        return Example(f"{view}-{candidate.key}", view, candidate.note.id, prompt, answer, rejected)
+
+    def _prompt(self, step: StudentStep, candidate: Candidate, pictures: NotePictures) -> tuple[Message, ...]:
+        """The student's question; three views ask the same one of a trace, one after the other."""
+        if self._rendered_for is not candidate:
+            self._rendered_for, self._rendered = candidate, {}
+        if step not in self._rendered:
+            images = [dspy.Image(f"data:image/jpeg;base64,{look.name.removesuffix('.jpg')}") for look in pictures.looks]
+            inputs = self.form.inputs(candidate.note, images, not_shown=pictures.not_shown)
+            self._rendered[step] = tuple(_message(message) for message in self.form.messages(step, inputs))
+        return self._rendered[step]
 
     def _steps(self, candidate: Candidate, pictures: NotePictures) -> list[Example] | Missing:
         found = []

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from distill.corpus import Selection, read_dropped, read_kept
+from distill.corpus.selecting import _redundancy
 from notes.records import Evidence, FinalTag, Note, Trace
+from signatures.metrics.beyond import redundancy
+from signatures.questions import TagLimits
 from tests.distill.corpus.made import built, grounded, text
 from tests.distill.corpus.test_views import rows
 from tests.tagllm.report.made import write_notes, write_run
@@ -41,7 +45,7 @@ def test_a_trace_below_a_threshold_is_dropped_and_one_at_it_is_not(
     loose = trace.tags[1].model_copy(update={"evidence": (Evidence(source="content", quote="nowhere in it"),)})
     trace = trace.model_copy(update={"tags": (trace.tags[0], loose)})
     run = write_run(tmp_path / "run", tmp_path / "notes.jsonl", [trace])
-    lenient = {"max_redundancy": 1.0}
+    lenient: dict[str, Any] = {"max_redundancy": 1.0}
     (dropped,) = read_dropped(built(tmp_path / "a", run, selection=Selection(**lenient | selection))[0])
     assert dropped.reason == reason
     assert dropped.detail
@@ -79,3 +83,17 @@ def test_runs_over_different_notes_with_one_id_are_different_notes(tmp_path: Pat
     corpus, summary = built(tmp_path, *runs)
     assert (summary.kept, summary.several_runs) == (2, 0)
     assert len({one.key for one in read_kept(corpus)}) == 2
+
+
+def test_what_loses_nothing_together_loses_nothing_pair_by_pair() -> None:
+    words = ["night", "view", "views", "Marina Bay", "滨海湾", "滨海湾夜景", "3-day", "5-day", "budget", "Budget"]
+    draw = np.random.default_rng(3)
+    limits, clean = TagLimits(), 0
+    for _ in range(400):
+        drawn = (" ".join(draw.choice(words, draw.integers(1, 4))) for _ in range(draw.integers(2, 7)))
+        tags = list(dict.fromkeys(drawn))
+        found = redundancy(tags, limits)
+        exact = sum(found) if found is not None else 0.0
+        assert _redundancy(tags, limits) == exact
+        clean += exact == 0
+    assert 40 < clean < 360
