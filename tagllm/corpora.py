@@ -73,6 +73,9 @@ def warnings_of(summary: CorpusSummary) -> list[str]:
     for split, share in held_out:
         if share and not summary.notes[split]:
             found.append(f"no note is in the {split} split: there are too few groups of notes; tag more notes")
+    for run in summary.runs:
+        if not run.finished:
+            found.append(f"the run {printable(run.name, 60)} has not finished: the corpus holds what it had tagged")
     for view, counts in summary.rows.items():
         if not any(counts.values()):
             reasons = ", ".join(summary.left_out.get(view, {}))

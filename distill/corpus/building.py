@@ -4,7 +4,6 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,17 @@ import orjson
 import prompts
 from distill.corpus.agreeing import agree
 from distill.corpus.card import write_card
-from distill.corpus.exports import Export, exports
+from distill.corpus.exports import exports
 from distill.corpus.folder import (
     CORPUS,
     DROPPED,
-    NOTES,
     CorpusRun,
     CorpusSummary,
     PictureSizes,
     write_manifest,
 )
 from distill.corpus.gathering import Progress, SourceRun, gather
-from distill.corpus.grouping import Grouped, Place, group
+from distill.corpus.grouping import Grouped, group
 from distill.corpus.pictures import FOLDER as IMAGES
 from distill.corpus.pictures import NotePictures, open_pictures, written
 from distill.corpus.policy import CorpusPolicy
@@ -34,18 +32,14 @@ from distill.corpus.records import (
     CorpusRefused,
     Dropped,
     DropReason,
-    KeptNote,
-    View,
 )
 from distill.corpus.selecting import select
-from distill.corpus.store import Candidate, CandidateStore, Loss
-from distill.corpus.views import Missing, ViewMaker
-from notes.records import Note
+from distill.corpus.store import CandidateStore
+from distill.corpus.views import ViewMaker
+from distill.corpus.writing import Counts, ExampleWriter
 from signatures.student import StudentForm
 
-_NONE = NotePictures(looks=(), not_shown=0)
 _MOST_CATEGORIES = 40
-_LICENCES = ("license", "licence", "licence_url", "license_url")
 
 
 def build(
@@ -87,9 +81,11 @@ def build(
                 f"{summary.traces:,} traces were read, but {summary.kept:,} are kept and "
                 f"{sum(summary.dropped.values()):,} dropped: this is a defect, please report it"
             )
+        old = out.with_name(f".{out.name}.old.{os.getpid()}")
         if out.exists():
-            shutil.rmtree(out)
+            out.rename(old)
         part.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return summary
@@ -116,28 +112,12 @@ def _require_libraries() -> None:
         raise CorpusError(f"{error.name} is not installed: pip install 'tagllm[student]'") from None
 
 
-@dataclass(kw_only=True)
-class _Counts:
-    """What goes by while examples are written."""
-
-    kept: int = 0
-    rows: dict[View, Counter[str]]
-    left_out: dict[View, Counter[DropReason]]
-    notes: Counter[str] = field(default_factory=Counter)
-    licences: Counter[str] = field(default_factory=Counter)
-    languages: Counter[str] = field(default_factory=Counter)
-    categories: Counter[str] = field(default_factory=Counter)
-
-
 class _Building:
     def __init__(self, store: CandidateStore, folder: Path, policy: CorpusPolicy, progress: Progress | None) -> None:
         self._store = store
         self._folder = folder
         self._policy = policy
         self._progress = progress
-        self._counts = _Counts(
-            rows={view: Counter() for view in policy.views}, left_out={view: Counter() for view in policy.views}
-        )
 
     def run(self, folders: Sequence[Path], notes: Path | None) -> CorpusSummary:
         policy, store = self._policy, self._store
@@ -163,99 +143,24 @@ class _Building:
             response_formats=schemas,
         )
         makers = [ViewMaker(form, policy.selection.max_chars) for form in forms]
+        writing = ExampleWriter(self._folder, policy.views, makers, writers)
         try:
-            shown = self._write(makers, runs, writers, grouped, pictures)
+            writing.write(store, runs, grouped.places, pictures, self._progress)
         finally:
             for writer in writers:
                 writer.close()
         for file in written(self._folder):
-            if file.name not in shown:
+            if file.name not in writing.counts.pictures:
                 file.unlink()
         if policy.with_pictures and not has_pictures:
             images.rmdir()
         dropped = self._write_dropped(runs)
-        summary = self._summary(runs, dropped, several, grouped, len(shown), schemas, words.digest)
+        summary = self._summary(runs, writing.counts, dropped, several, grouped, schemas, words.digest)
         data = orjson.dumps(summary.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         (self._folder / CORPUS).write_bytes(data)
         write_card(self._folder, summary)
         write_manifest(self._folder)
         return summary
-
-    def _write(
-        self,
-        makers: Sequence[ViewMaker],
-        runs: Sequence[SourceRun],
-        writers: Sequence[Export],
-        grouped: Grouped,
-        pictures: Mapping[int, NotePictures],
-    ) -> set[str]:
-        """Write every example; returns the names of the pictures that are shown."""
-        shown: set[str] = set()
-        losses = []
-        with (self._folder / NOTES).open("wb") as file:
-            for candidate in self._store.candidates():
-                place = grouped.places[candidate.number]
-                seen = pictures.get(candidate.number, _NONE)
-                found = self._examples(makers[candidate.run], candidate, seen, writers, place)
-                if isinstance(found, Loss):
-                    losses.append(found)
-                else:
-                    line = self._kept(candidate, runs[candidate.run].name, place, seen, found)
-                    file.write(line.model_dump_json().encode() + b"\n")
-                    shown.update(line.pictures)
-                if self._progress is not None:
-                    self._progress("writing examples", 1)
-        self._store.lose(losses)
-        return shown
-
-    def _examples(
-        self,
-        maker: ViewMaker,
-        candidate: Candidate,
-        pictures: NotePictures,
-        writers: Sequence[Export],
-        place: Place,
-    ) -> dict[View, int] | Loss:
-        found: dict[View, int] = {}
-        missing: dict[View, Missing] = {}
-        for view in self._policy.views:
-            examples = maker.make(view, candidate, pictures)
-            if isinstance(examples, Missing):
-                missing[view] = examples
-                continue
-            found[view] = len(examples)
-            self._counts.rows[view][place.split] += len(examples)
-            for example in examples:
-                for writer in writers:
-                    writer.write(example, place.split)
-        if not found:
-            first = next(iter(missing.values()))
-            return Loss(number=candidate.number, reason=first.reason, detail=first.detail)
-        for view, why in missing.items():
-            self._counts.left_out[view][why.reason] += 1
-        return found
-
-    def _kept(
-        self, candidate: Candidate, run: str, place: Place, pictures: NotePictures, rows: dict[View, int]
-    ) -> KeptNote:
-        counts, note = self._counts, candidate.note
-        counts.kept += 1
-        counts.notes[place.split] += 1
-        counts.languages[candidate.trace.lang] += 1
-        counts.categories[note.category[:120]] += 1
-        counts.licences[licence_of(note)] += 1
-        return KeptNote(
-            key=candidate.key,
-            run=run,
-            note_id=note.id,
-            note_digest=note.digest,
-            split=place.split,
-            group=place.group,
-            category=note.category[:120],
-            lang=candidate.trace.lang,
-            pictures=tuple(look.name for look in pictures.looks),
-            rows=rows,
-        )
 
     def _write_dropped(self, runs: Sequence[SourceRun]) -> Counter[DropReason]:
         counts: Counter[DropReason] = Counter()
@@ -269,14 +174,14 @@ class _Building:
     def _summary(
         self,
         runs: Sequence[SourceRun],
+        counts: Counts,
         dropped: Counter[DropReason],
         several: int,
         grouped: Grouped,
-        images: int,
         schemas: Mapping[str, Any],
         words: str,
     ) -> CorpusSummary:
-        counts, policy = self._counts, self._policy
+        policy = self._policy
         sizes = None
         if policy.with_pictures:
             side = policy.pictures.max_side
@@ -294,19 +199,13 @@ class _Building:
             groups=grouped.groups,
             largest_group=grouped.largest,
             pictures=sizes,
-            images=images,
+            images=len(counts.pictures),
             licences=_most(counts.licences),
             languages=_most(counts.languages),
             categories=_most(counts.categories),
             schemas=dict(schemas),
             words=words,
         )
-
-
-def licence_of(note: Note) -> str:
-    """The licence a note states in one of its columns; empty: none."""
-    said = next((note.extra[name] for name in _LICENCES if note.extra.get(name)), "")
-    return " ".join(str(said).split())[:120]
 
 
 def _most(counts: Counter[str]) -> dict[str, int]:
@@ -321,6 +220,7 @@ def _run(run: SourceRun) -> CorpusRun:
         fingerprint=said.fingerprint,
         traces=run.traces,
         failures=run.failures,
+        finished=run.is_finished,
         teacher=said.teacher,
         model=said.model,
         model_revision=said.model_revision,

@@ -39,6 +39,8 @@ class CorpusRun(Record):
     traces: int
     failures: int
     """Notes that got no tags; there is nothing to learn from them."""
+    finished: bool
+    """Whether all its notes were tagged when the corpus was built."""
     teacher: str
     model: str
     model_revision: str = ""

@@ -8,7 +8,15 @@ from pydantic import ValidationError
 
 from distill.corpus.records import CorpusError
 from distill.corpus.store import CandidateStore
-from distill.runs import NotesSource, RunDescription, RunError, read_description, read_failures, read_traces
+from distill.runs import (
+    NotesSource,
+    RunDescription,
+    RunError,
+    read_description,
+    read_failures,
+    read_summary,
+    read_traces,
+)
 from distill.runs.folder import LOCK
 from distill.runs.lines import Damage, note_id
 from distill.runs.locking import owner_of
@@ -34,6 +42,7 @@ class SourceRun:
     traces: int
     """Read, damaged ones among them."""
     failures: int
+    is_finished: bool
 
     @property
     def notes_folder(self) -> Path:
@@ -99,6 +108,7 @@ def gather(
             source=source,
             traces=traces,
             failures=failures,
+            is_finished=read_summary(folder) is not None,
         )
         found.append(run)
     store.lose(store.earlier())

@@ -184,6 +184,7 @@ def check(folder: Path, as_json: bool) -> None:
     from rich.console import Console
 
     from distill.corpus import CorpusError
+    from prompts import PromptError
     from tagllm.corpora import as_json as shown_as_json
     from tagllm.corpora import checked, run_check
     from tagllm.showing import console
@@ -191,7 +192,7 @@ def check(folder: Path, as_json: bool) -> None:
     messages = Console(stderr=True, highlight=False)
     try:
         found = run_check(folder, messages)
-    except CorpusError as error:
+    except (CorpusError, PromptError) as error:
         raise click.UsageError(str(error)) from None
     holds = all(one.holds for one in found)
     if as_json:

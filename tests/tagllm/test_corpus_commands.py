@@ -91,6 +91,15 @@ def test_wrong_usage_names_the_value_and_the_way_out(tmp_path: Path, words: tupl
     assert not (tmp_path / "corpus").exists()
 
 
+def test_a_run_that_has_not_finished_is_told(tmp_path: Path) -> None:
+    run = plain_run(tmp_path, 4)
+    (run / "summary.json").unlink()
+    done = tagllm("corpus", "build", run, "--out", tmp_path / "corpus")
+    assert done.exit_code == 0
+    assert "the run run has not finished" in done.stdout
+    assert not json.loads((tmp_path / "corpus/corpus.json").read_text("utf-8"))["runs"][0]["finished"]
+
+
 def test_no_run_and_no_corpus_are_told(tmp_path: Path) -> None:
     done = tagllm("corpus", "build", tmp_path / "nothing", "--out", tmp_path / "corpus")
     assert (done.exit_code, "is no run" in done.output) == (2, True)
