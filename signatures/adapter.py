@@ -18,6 +18,7 @@ import regex
 from annotated_types import MaxLen, MinLen
 from dspy import lm15
 from dspy.adapters.types.base_type import split_message_content_for_custom_types
+from dspy.adapters.utils import format_field_value
 from dspy.utils.exceptions import AdapterParseError
 from pydantic import BaseModel, ValidationError, create_model
 
@@ -117,16 +118,20 @@ class NoteAdapter(dspy.JSONAdapter):
         """The fields in DSPy's form: a text, or texts and pictures in turns."""
         blocks: list[dict[str, Any]] = []
         text: list[str] = []
-        for name in signature.input_fields:
+        for name, field_info in signature.input_fields.items():
             value = inputs.get(name)
-            if isinstance(value, list) and all(isinstance(item, dspy.Image) for item in value):
-                text.append(f"[[ ## {name} ## ]]" + ("" if value else "\nnone"))
+            if value is None:
+                continue
+            head = f"[[ ## {name} ## ]]"
+            if field_info.annotation == list[dspy.Image]:
+                text.append(head if value else f"{head}\nnone")
                 if value:
                     blocks.append({"type": "text", "text": "\n\n".join(text)})
                     blocks.extend({"type": "image_url", "image_url": {"url": image.url}} for image in value)
                     text = []
-            elif value is not None:
-                text.append(f"[[ ## {name} ## ]]\n{as_data(str(value))}")
+            else:
+                said = value if isinstance(value, str) else format_field_value(field_info, value)
+                text.append(f"{head}\n{as_data(said)}")
         text.append(self._of(signature).requirements)
         if not blocks:
             return "\n\n".join(text)
