@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tagllm.commands.options import handbook_tokens, tag_counts, teacher_options
+from tagllm.commands.options import (
+    fetch_option,
+    graph_option,
+    handbook_option,
+    handbook_tokens,
+    limit_option,
+    refused,
+    split_option,
+    tag_counts,
+    teacher_options,
+)
 
 if TYPE_CHECKING:
     from signatures.questions import TagLimits
@@ -24,31 +34,19 @@ Examples:
 """,
 )
 @click.argument("notes", type=click.Path(path_type=Path))
-@click.option("--split", help="Only notes whose `split` column says so.")
-@click.option("--limit", type=click.IntRange(min=1), help="Stop after this many notes.")
-@click.option(
-    "--handbook",
-    type=click.Path(path_type=Path),
-    envvar="TAGLLM_HANDBOOK",
-    help="Folder of the User Interest Handbook; without it tags come from the notes alone.",
-)
+@split_option
+@limit_option
+@handbook_option
 @click.option("--learn", metavar="SPLIT", help="Build the handbook from the notes of this split, and use that.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder where the handbook of --learn stays.")
-@click.option(
-    "--graph",
-    type=click.Choice(["steps", "fused"]),
-    default="steps",
-    show_default=True,
-    envvar="TAGLLM_GRAPH",
-    help="Ask step by step, or everything in one answer.",
-)
+@graph_option
 @click.option(
     "--ablate",
     multiple=True,
     metavar="PARTS",
     help="Tag again without each: handbook, image, dedupe, refine; with commas between them.",
 )
-@click.option("--fetch-images", is_flag=True, help="Fetch http(s) pictures, from public addresses only.")
+@fetch_option
 @click.option("--resamples", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Of the bootstrap.")
 @click.option("--by-category", is_flag=True, help="Measure the 20 categories with the most notes, too.")
 @click.option(
@@ -88,13 +86,8 @@ def evaluate(
     if predictions is not None and predictions.resolve() == notes.resolve():
         raise click.UsageError(f"--predictions {predictions} are the notes themselves; choose another file")
     from graphs.tagging.context import PARTS
-    from handbook import HandbookError
-    from notes.reading import UnreadableInput
-    from prompts import PromptError
     from tagllm.evaluating import run_eval
     from tagllm.showing import console
-    from teachers.store import StoreError
-    from teachers.vllm.launch import ServerError
 
     wanted = dict.fromkeys(part.strip() for parts in ablate for part in parts.split(","))
     unknown = [part for part in wanted if part not in PARTS]
@@ -102,7 +95,7 @@ def evaluate(
         raise click.UsageError(f"--ablate names {', '.join(map(repr, unknown))}; known: {', '.join(PARTS)}")
     if "handbook" in wanted and handbook is None and learn is None:
         raise click.UsageError("--ablate handbook: there is none to go without; add --handbook DIR or --learn SPLIT")
-    try:
+    with refused():
         found = run_eval(
             notes,
             split=split,
@@ -119,8 +112,6 @@ def evaluate(
             fetch=fetch_images,
             resamples=resamples,
         )
-    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError) as error:
-        raise click.UsageError(str(error)) from None
     if as_json:
         click.echo(json.dumps(found.as_json(), ensure_ascii=False))
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tagllm.commands.options import teacher_options
+from tagllm.commands.options import refused, split_option, teacher_options
 
 if TYPE_CHECKING:
     from handbook.folder import Manifest
@@ -62,7 +62,7 @@ Examples:
 """
 )
 @click.option("--notes", type=click.Path(path_type=Path), required=True, help="File or folder of notes.")
-@click.option("--split", help="Only notes whose `split` column says so.")
+@split_option
 @click.option(
     "--interactions",
     type=click.Path(path_type=Path),
@@ -90,13 +90,8 @@ def build(
 
     Exit status: 0 every row was used, 1 some were rejected and are counted, 2 wrong usage.
     """
-    from handbook import HandbookError
     from handbook.mine.records import MiningOptions
-    from notes.reading import UnreadableInput
-    from prompts import PromptError
     from tagllm.handbooks import build as build_handbook
-    from teachers.store import StoreError
-    from teachers.vllm.launch import ServerError
 
     options = MiningOptions(
         min_users=min_users,
@@ -104,7 +99,7 @@ def build(
         half_life_days=half_life,
         refuse_platform_tags=refuse_platform_tags,
     )
-    try:
+    with refused():
         built = build_handbook(
             notes,
             out,
@@ -115,8 +110,6 @@ def build(
             teacher=teacher,
             quiet=as_json,
         )
-    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError) as error:
-        raise click.UsageError(str(error)) from None
     _say_built(built, as_json)
 
 

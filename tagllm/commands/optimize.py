@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tagllm.commands.options import handbook_tokens, tag_counts, teacher_options
+from tagllm.commands.options import (
+    handbook_option,
+    handbook_tokens,
+    limit_option,
+    refused,
+    split_option,
+    tag_counts,
+    teacher_options,
+)
 
 if TYPE_CHECKING:
     from signatures.optimizing import Optimizer
@@ -50,9 +58,9 @@ Examples:
 )
 @click.option("--rounds", type=click.IntRange(1, 100), default=6, show_default=True, help="Candidates tried, about.")
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of split and search.")
-@click.option("--split", help="Only notes whose `split` column says so.")
-@click.option("--limit", type=click.IntRange(min=1), help="Stop after this many notes.")
-@click.option("--handbook", type=click.Path(path_type=Path), envvar="TAGLLM_HANDBOOK", help="Folder of a handbook.")
+@split_option
+@limit_option
+@handbook_option
 @click.option(
     "--graph",
     type=click.Choice(["steps", "fused"]),
@@ -95,14 +103,9 @@ def optimize(
         raise click.UsageError("the embedded teacher reads no words; add --teacher vllm with --base-url or --model")
     if optimizer == "mipro" and find_spec("optuna") is None:
         raise click.UsageError("--optimizer mipro needs optuna: pip install 'tagllm[mipro]'")
-    from handbook import HandbookError
-    from notes.reading import UnreadableInput
-    from prompts import PromptError
     from tagllm.optimizing import CannotOptimize, run_optimize
-    from teachers.store import StoreError
-    from teachers.vllm.launch import ServerError
 
-    try:
+    with refused(CannotOptimize):
         found = run_optimize(
             notes,
             optimizer,
@@ -120,8 +123,6 @@ def optimize(
             handbook=handbook,
             limits=limits,
         )
-    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError, CannotOptimize) as error:
-        raise click.UsageError(str(error)) from None
     if as_json:
         click.echo(json.dumps(found.as_json(), ensure_ascii=False))
     else:

@@ -2,10 +2,51 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
+
+split_option = click.option("--split", help="Only notes whose `split` column says so.")
+limit_option = click.option("--limit", type=click.IntRange(min=1), help="Stop after this many notes.")
+ids_option = click.option("--id", "ids", multiple=True, help="Only the note with this id; may be repeated.")
+handbook_option = click.option(
+    "--handbook",
+    type=click.Path(path_type=Path),
+    envvar="TAGLLM_HANDBOOK",
+    help="Folder of the User Interest Handbook; without it tags come from the notes alone.",
+)
+graph_option = click.option(
+    "--graph",
+    type=click.Choice(["steps", "fused"]),
+    default="steps",
+    show_default=True,
+    envvar="TAGLLM_GRAPH",
+    help="Ask step by step, or everything in one answer.",
+)
+fetch_option = click.option("--fetch-images", is_flag=True, help="Fetch http(s) pictures, from public addresses only.")
+hashtags_option = click.option("--show-hashtags", is_flag=True, help="Let the tagger read the author's own hashtags.")
+
+
+@contextmanager
+def refused(*more: type[Exception]) -> Iterator[None]:
+    """What cannot be read or used ends the command as wrong usage, with its message.
+
+    Args:
+        more: Errors of the command's own that mean the same.
+    """
+    from handbook import HandbookError
+    from notes.reading import UnreadableInput
+    from prompts import PromptError
+    from teachers.store import StoreError
+    from teachers.vllm.launch import ServerError
+
+    try:
+        yield
+    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError, *more) as error:
+        raise click.UsageError(str(error)) from None
 
 
 class _Concurrency(click.ParamType[int]):

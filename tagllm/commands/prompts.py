@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tagllm.commands.options import handbook_tokens, tag_counts, teacher_options
+from tagllm.commands.options import (
+    handbook_option,
+    handbook_tokens,
+    limit_option,
+    refused,
+    split_option,
+    tag_counts,
+    teacher_options,
+)
 
 if TYPE_CHECKING:
     from prompts import PromptProgram
@@ -79,7 +87,7 @@ Examples:
 @click.option("--step", help="Only this step.")
 @click.option("--note", type=click.Path(path_type=Path), help="Notes: show what is sent for one of them, step by step.")
 @click.option("--id", "note_id", help="Of the note.")
-@click.option("--handbook", type=click.Path(path_type=Path), envvar="TAGLLM_HANDBOOK", help="Folder of a handbook.")
+@handbook_option
 @click.option(
     "--base-url",
     "base_urls",
@@ -209,9 +217,9 @@ Examples:
     help="Of the notes, split as `tagllm optimize` splits them with the same seed.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the split.")
-@click.option("--split", help="Only notes whose `split` column says so.")
-@click.option("--limit", type=click.IntRange(min=1), help="Stop after this many notes.")
-@click.option("--handbook", type=click.Path(path_type=Path), envvar="TAGLLM_HANDBOOK", help="Folder of a handbook.")
+@split_option
+@limit_option
+@handbook_option
 @click.option("--judge", is_flag=True, help="Let the model judge the tags, as one part of their score.")
 @_JSON
 @tag_counts
@@ -224,17 +232,10 @@ def compare(notes: Path, versions: tuple[str, ...], as_json: bool, teacher: "Tea
     """
     if teacher.name != "vllm":
         raise click.UsageError("the embedded teacher reads no words; add --teacher vllm with --base-url or --model")
-    from handbook import HandbookError
-    from notes.reading import UnreadableInput
-    from prompts import PromptError
     from tagllm.optimizing import CannotOptimize, run_compare
-    from teachers.store import StoreError
-    from teachers.vllm.launch import ServerError
 
-    try:
+    with refused(CannotOptimize):
         gains, rejected = run_compare(notes, versions, teacher=teacher, **work)
-    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError, CannotOptimize) as error:
-        raise click.UsageError(str(error)) from None
     if as_json:
         found = [{"version": name} | gain._asdict() for name, gain in zip(versions, gains, strict=True)]
         click.echo(json.dumps({"versions": found, "rejected": rejected}, ensure_ascii=False))

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from tagllm.commands.options import handbook_tokens, tag_counts, teacher_options
+from tagllm.commands.options import (
+    fetch_option,
+    graph_option,
+    handbook_option,
+    handbook_tokens,
+    hashtags_option,
+    ids_option,
+    limit_option,
+    refused,
+    split_option,
+    tag_counts,
+    teacher_options,
+)
 
 if TYPE_CHECKING:
     from distill.runs.limits import MaxFailures
@@ -38,25 +50,13 @@ Examples:
 )
 @click.argument("notes", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the run.")
-@click.option("--split", help="Only notes whose `split` column says so.")
-@click.option("--limit", type=click.IntRange(min=1), help="Stop after this many notes.")
-@click.option("--id", "ids", multiple=True, help="Only the note with this id; may be repeated.")
-@click.option(
-    "--handbook",
-    type=click.Path(path_type=Path),
-    envvar="TAGLLM_HANDBOOK",
-    help="Folder of the User Interest Handbook; without it tags come from the notes alone.",
-)
-@click.option(
-    "--graph",
-    type=click.Choice(["steps", "fused"]),
-    default="steps",
-    show_default=True,
-    envvar="TAGLLM_GRAPH",
-    help="Ask step by step, or everything in one answer.",
-)
-@click.option("--fetch-images", is_flag=True, help="Fetch http(s) pictures, from public addresses only.")
-@click.option("--show-hashtags", is_flag=True, help="Let the tagger read the author's own hashtags.")
+@split_option
+@limit_option
+@ids_option
+@handbook_option
+@graph_option
+@fetch_option
+@hashtags_option
 @click.option(
     "--executor",
     type=click.Choice(["local", "ray"]),
@@ -102,8 +102,8 @@ def run(
 ) -> None:
     """Tag NOTES into the folder OUT, of any size: the same command again goes on where it stopped, however it stopped.
 
-    Ctrl-C finishes what is under way, a second one stops at once; nothing that was finished is lost, and no answer of
-    a model is asked for twice.
+    Ctrl-C finishes what is under way, a second one stops at once; nothing that was finished is lost, and what a
+    model answered to it is not asked again.
 
     Exit status: 0 every note got its tags, 1 some failed or were rejected and are recorded, 2 wrong usage, 130 stopped.
     """
@@ -114,13 +114,8 @@ def run(
         sys.exit(watch(arguments, out))
 
     from distill.runs import NotesSource, RunError, RunRefused
-    from handbook import HandbookError
-    from notes.reading import UnreadableInput
-    from prompts import PromptError
     from tagllm.running import RunChoice, run_run
     from tagllm.watching import has_died
-    from teachers.store import StoreError
-    from teachers.vllm.launch import ServerError
 
     if workers is not None and executor != "ray":
         raise click.UsageError(f"--workers {workers} is for --executor ray; add it, or leave --workers out")
@@ -141,16 +136,15 @@ def run(
         raise click.UsageError(f"no such file or folder: {notes}")
     go_on = shlex.join(["tagllm", *(word for word in arguments if word != "--fresh")])
     try:
-        status = run_run(
-            choice,
-            out,
-            max_failures=max_failures,
-            fresh=fresh and not has_died(),
-            as_json=as_json,
-            go_on=go_on,
-        )
-    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError, RunRefused) as error:
-        raise click.UsageError(str(error)) from None
+        with refused(RunRefused):
+            status = run_run(
+                choice,
+                out,
+                max_failures=max_failures,
+                fresh=fresh and not has_died(),
+                as_json=as_json,
+                go_on=go_on,
+            )
     except RunError as error:
         raise click.ClickException(str(error)) from None
     sys.exit(status)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from tagllm.commands.options import refused
 from tagllm.commands.run import max_failures_of
 
 if TYPE_CHECKING:
@@ -145,12 +146,7 @@ def replay(
         sys.exit(watch(arguments, folder))
 
     from distill.runs import RunError, RunRefused, read_description
-    from handbook import HandbookError
-    from notes.reading import UnreadableInput
-    from prompts import PromptError
     from tagllm.running import RunChoice, run_run
-    from teachers.store import StoreError
-    from teachers.vllm.launch import ServerError
 
     wanted = {"base_urls": base_urls, "concurrency": concurrency}
     changes = {name: value for name, value in wanted.items() if value}
@@ -165,17 +161,16 @@ def replay(
     except RunError as error:
         raise click.UsageError(str(error)) from None
     try:
-        choice = RunChoice.of(description, api_key=os.environ.get("TAGLLM_API_KEY", ""), **changes)
-        status = run_run(
-            choice,
-            folder,
-            max_failures=max_failures,
-            again=again,
-            as_json=as_json,
-            go_on=shlex.join(["tagllm", *arguments]),
-        )
-    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError, RunRefused) as error:
-        raise click.UsageError(str(error)) from None
+        with refused(RunRefused):
+            choice = RunChoice.of(description, api_key=os.environ.get("TAGLLM_API_KEY", ""), **changes)
+            status = run_run(
+                choice,
+                folder,
+                max_failures=max_failures,
+                again=again,
+                as_json=as_json,
+                go_on=shlex.join(["tagllm", *arguments]),
+            )
     except RunError as error:
         raise click.ClickException(str(error)) from None
     sys.exit(status)

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tagllm.commands.options import handbook_tokens, tag_counts, teacher_options
+from tagllm.commands.options import (
+    fetch_option,
+    graph_option,
+    handbook_option,
+    handbook_tokens,
+    hashtags_option,
+    ids_option,
+    limit_option,
+    refused,
+    split_option,
+    tag_counts,
+    teacher_options,
+)
 
 if TYPE_CHECKING:
     from signatures.questions import TagLimits
@@ -24,25 +36,13 @@ Examples:
 """
 )
 @click.argument("notes", type=click.Path(path_type=Path))
-@click.option("--split", help="Only notes whose `split` column says so.")
-@click.option("--limit", type=click.IntRange(min=1), help="Stop after this many notes.")
-@click.option("--id", "ids", multiple=True, help="Only the note with this id; may be repeated.")
-@click.option(
-    "--handbook",
-    type=click.Path(path_type=Path),
-    envvar="TAGLLM_HANDBOOK",
-    help="Folder of the User Interest Handbook; without it tags come from the notes alone.",
-)
-@click.option(
-    "--graph",
-    type=click.Choice(["steps", "fused"]),
-    default="steps",
-    show_default=True,
-    envvar="TAGLLM_GRAPH",
-    help="Ask step by step, or everything in one answer.",
-)
-@click.option("--fetch-images", is_flag=True, help="Fetch http(s) pictures, from public addresses only.")
-@click.option("--show-hashtags", is_flag=True, help="Let the tagger read the author's own hashtags.")
+@split_option
+@limit_option
+@ids_option
+@handbook_option
+@graph_option
+@fetch_option
+@hashtags_option
 @click.option("--explain", type=click.IntRange(min=0), default=0, help="Show every step of the first N notes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for traces, failures and rejects as JSON lines.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON outcome a line on standard output, nothing else.")
@@ -68,14 +68,9 @@ def tag(
 
     Exit status: 0 every note got its tags, 1 some failed or were rejected and are recorded, 2 wrong usage.
     """
-    from handbook import HandbookError
-    from notes.reading import UnreadableInput
-    from prompts import PromptError
     from tagllm.tagging import Counts, run_tag
-    from teachers.store import StoreError
-    from teachers.vllm.launch import ServerError
 
-    try:
+    with refused():
         counts: Counts = run_tag(
             notes,
             split=split,
@@ -91,6 +86,4 @@ def tag(
             out=out,
             as_json=as_json,
         )
-    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError) as error:
-        raise click.UsageError(str(error)) from None
     sys.exit(0 if counts.all_tagged else 1)
