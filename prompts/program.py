@@ -95,6 +95,12 @@ class PromptProgram:
             parts.append(f"threshold:{self.threshold!r}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest of every text by its name, such as `tagging/v1/draft`; with demos or a threshold, of all together."""
+        found = {f"{self.id}/{step}": prompt.digest for step, prompt in sorted(self.prompts.items())}
+        return found | {f"{self.id}/demos": self.digest} if self.demos or self.threshold else found
+
 
 def names(root: Path = ROOT) -> list[str]:
     """Programs on disk."""

@@ -52,6 +52,8 @@ def llm_program(
         model_revision=revision,
         prompts=steps.id,
         fused_prompts=at_once.id,
+        words=steps.digests,
+        fused_words=at_once.digests,
         handbook_tokens=handbook_tokens,
         describe=asker.describe,
         match=asker.match,

@@ -1,7 +1,7 @@
 """The question a step is asked, and what a program is: six functions from question to answer."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, JsonValue
@@ -106,6 +106,10 @@ class Program:
     """Version of the words that ask step by step."""
     fused_prompts: str = ""
     """Version of the words that ask at once."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Digest of every text that asks step by step, by its name: one version's name may stand for words of a folder."""
+    fused_words: Mapping[str, str] = field(default_factory=dict)
+    """The same of those that ask at once."""
     handbook_tokens: int | None = None
     """How much of the handbook it is shown, the category's page first; None: as many interests as are retrieved."""
     describe: Callable[[Question], Awaitable[Answered[Description]]]

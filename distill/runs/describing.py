@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import JsonValue
 
-import prompts
 from distill.runs.description import HandbookSource, NotesSource, RunDescription
 from graphs.tagging import TaggingContext
 from notes.records import digest_of
@@ -19,13 +18,12 @@ _LIBRARIES = ("tagllm", "dspy-ai", "langgraph", "torch", "transformers", "senten
 def configuration_of(context: TaggingContext, *, fused: bool = False) -> dict[str, Any]:
     """All in a context that decides what the tags are, as JSON."""
     program = context.program
-    version = program.fused_prompts if fused else program.prompts
     return {
         "graph": "fused" if fused else "steps",
         "teacher": program.teacher,
         "model": program.model,
         "model_revision": program.model_revision,
-        "prompts": _digests(version),
+        "prompts": dict(program.fused_words if fused else program.words),
         "handbook": context.handbook.handbook.digest if context.handbook is not None else None,
         "handbook_tokens": program.handbook_tokens,
         "pictures": context.pictures is not None,
@@ -68,18 +66,6 @@ def describe(
         prompts=configuration["prompts"],
         graph=configuration["graph"],
         options=options or {},
-    )
-
-
-def _digests(version: str) -> dict[str, str]:
-    if not version:
-        return {}
-    try:
-        program = prompts.load(version)
-    except prompts.PromptError:
-        return {version: ""}  # words that came from elsewhere
-    return {f"{version}/{step}": prompt.digest for step, prompt in sorted(program.prompts.items())} | (
-        {f"{version}/demos": program.digest} if program.demos else {}
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from dspy import lm15
 
+import prompts
 from distill.runs import (
     RunError,
     RunRefused,
@@ -140,6 +141,21 @@ def test_folder_holds_one_configuration_and_the_difference_is_named(
         go(notes(2), replace(context(), **change), tmp_path / "run")
     go(notes(3), replace(context(), **change), tmp_path / "run", fresh=True)
     assert (len(list(read_traces(tmp_path / "run"))), len(list(read_traces(tmp_path / "run.1")))) == (3, 2)
+
+
+def test_words_of_the_same_name_that_read_differently_are_another_configuration() -> None:
+    shipped = prompts.load("tagging/v1")
+    edited = replace(
+        shipped, prompts=shipped.prompts | {"draft": replace(shipped["draft"], text="x" + shipped["draft"].text)}
+    )
+    shown = replace(shipped, demos=({"step": "dedupe", "tags": "1. a", "merges": []},))
+    found = []
+    for words in (shipped, edited, shown):
+        program = llm_program(scripted_lm([]), words=words)
+        found.append(configuration_of(TaggingContext(program=program))["prompts"])
+    assert found[0]["tagging/v1/draft"] == shipped["draft"].digest
+    assert found[0] != found[1]
+    assert found[0].items() < found[2].items()
 
 
 def test_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
