@@ -51,11 +51,20 @@ class SourceRun:
 
     @property
     def limits(self) -> TagLimits:
-        """House form of its tags."""
+        """House form of its tags.
+
+        Raises:
+            CorpusError: the run was made by another version, whose limits have other names.
+        """
         try:
             return TagLimits.model_validate(self.description.configuration.get("limits", {}))
-        except ValidationError:
-            return TagLimits()
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise CorpusError(
+                f"{self.folder / 'run.json'}: limits.{where}: {first['msg']}; this version cannot read them: "
+                "run the notes again, or use the version that made the run"
+            ) from None
 
     @property
     def shows_hashtags(self) -> bool:

@@ -156,3 +156,12 @@ def test_the_policy_travels_with_the_corpus(tmp_path: Path) -> None:
     assert found.pictures is not None
     assert found.pictures.max_pixels == 768 * 768
     assert not (tmp_path / "corpus/sharegpt").exists()
+
+
+def test_limits_that_another_version_wrote_are_named(tmp_path: Path) -> None:
+    run = plain_run(tmp_path)
+    described = json.loads((run / "run.json").read_text("utf-8"))
+    described["configuration"]["limits"] = {"most_tags": 8}
+    (run / "run.json").write_text(json.dumps(described), "utf-8")
+    with pytest.raises(CorpusError, match=r"run\.json: limits\.most_tags: .*; this version cannot read them: run the"):
+        built(tmp_path / "corpus", run)

@@ -1,6 +1,7 @@
 """Checks: each trap that cost somebody a corpus, put into a sound one, is found by the reader that falls into it."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -334,3 +335,9 @@ def test_only_the_first_problems_are_told_and_all_are_counted() -> None:
     assert found.refused == 100
     assert len(found.problems) == 10
     assert not found.holds
+
+
+def test_what_nobody_could_look_at_is_said(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    (one,) = check_datasets(sound, read_summary(sound))
+    assert one.by == "NOT CHECKED: datasets is not installed; pip install 'tagllm[student]'"
