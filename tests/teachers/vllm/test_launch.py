@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,12 @@ def test_without_vllm_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "_version", {}.get)
     with pytest.raises(ServerError, match=r"pip install 'tagllm\[vllm\]'"):
         find_device()
+
+
+def test_a_server_keeps_its_log_whatever_was_imported_before() -> None:
+    """TRL sets vLLM's level to ERROR for its whole process where nobody else has said one."""
+    code = "import teachers.vllm.launch as launch, trl, trl.data_utils; "
+    code += "print(launch.environment('cpu', local=True)['VLLM_LOGGING_LEVEL'])"
+    environment = {name: value for name, value in os.environ.items() if name != "VLLM_LOGGING_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == ["INFO"], done.stderr
