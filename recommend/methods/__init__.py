@@ -1,7 +1,7 @@
 """Methods by name: each is a module with one class that fits `Embedder`, imported when it is asked for."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +15,7 @@ METHODS: dict[str, str] = {
 """Where each method's class is; one line makes a new one known to every command."""
 
 
-def open_method(name: str, *, model: Path | None = None, notes: Sequence[Note] = ()) -> Embedder:
+def open_method(name: str, *, model: Path | None = None, notes: Iterable[Note] = ()) -> Embedder:
     """The method `name`, ready to embed.
 
     Args:

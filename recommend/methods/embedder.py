@@ -7,7 +7,7 @@ A new method is one module in this folder with a class that fits `Embedder`, and
         revision = "…"                          # changes whenever a note's vector would
 
         @classmethod
-        def open(cls, model: Path | None, notes: Sequence[Note]) -> "Mine": ...
+        def open(cls, model: Path | None, notes: Iterable[Note]) -> "Mine": ...
 
         def embed(self, notes, *, progress=None) -> Vectors: ...
 
@@ -18,7 +18,7 @@ whoever compares *without tags*, *with the author's hashtags* and *with TagLLM's
 (`recommend.shown`), a method shows what stands there and asks no further.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
@@ -39,14 +39,13 @@ class Embedder(Protocol):
     with another revision is refused."""
 
     @classmethod
-    def open(cls, model: Path | None, notes: Sequence[Note]) -> Self:
+    def open(cls, model: Path | None, notes: Iterable[Note]) -> Self:
         """Make it ready.
 
         Args:
             model: Folder of a trained model, or of what `save` wrote; None: none was given.
-            notes: The notes it will be used on, for a method that counts words before it embeds (tfidf). Clicks are
-                never handed over, so nothing of the test period's behaviour can leak here. May be empty where `model`
-                is given.
+            notes: The notes it will be used on, for a method that counts words before it embeds (tfidf); others leave
+                them unread. Clicks are never handed over, so nothing of the test period's behaviour can leak here.
 
         Raises:
             recommend.RecommendError: `model` is missing, damaged or of another method.

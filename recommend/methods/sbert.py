@@ -1,6 +1,6 @@
 """SentenceBERT as it is: the packaged MiniLM sentence encoder, trained on nothing of ours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -25,7 +25,7 @@ class Sbert:
         self.revision = self._encoder.revision
 
     @classmethod
-    def open(cls, model: Path | None, notes: Sequence[Note]) -> Self:
+    def open(cls, model: Path | None, notes: Iterable[Note]) -> Self:
         """Ready at once; the weights are inside a package.
 
         Raises:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +21,8 @@ from recommend.shown import text_of
 
 FEATURES = 8192
 """Words kept: vectors are dense, 32 KB a note."""
+MOST = 60_000
+"""Notes embedded at a time: 2 GB."""
 _FILE = "words.json"
 
 
@@ -40,7 +42,7 @@ class Tfidf:
         self.revision = f"tfidf {hashlib.sha256(said).hexdigest()[:16]}"
 
     @classmethod
-    def open(cls, model: Path | None, notes: Sequence[Note]) -> Self:
+    def open(cls, model: Path | None, notes: Iterable[Note]) -> Self:
         """Count the words of `notes`, or read what `save` wrote.
 
         Raises:
@@ -48,16 +50,26 @@ class Tfidf:
         """
         if model is not None:
             return cls(_read(model))
-        held = Counter(word for note in notes for word in set(terms(text_of(note))))
+        held: Counter[str] = Counter()
+        count = 0
+        for note in notes:
+            held.update(set(terms(text_of(note))))
+            count += 1
         if not held:
-            raise RecommendError(
-                f"tfidf counts words of notes first, got {len(notes)} notes without any; give it notes"
-            )
+            raise RecommendError(f"tfidf counts words first, got {count} notes without any; give it notes")
         common = sorted(held, key=lambda word: (-held[word], word))[:FEATURES]
-        return cls({word: 1 + math.log((1 + len(notes)) / (1 + held[word])) for word in sorted(common)})
+        return cls({word: 1 + math.log((1 + count) / (1 + held[word])) for word in sorted(common)})
 
     def embed(self, notes: Sequence[Note], *, progress: Progress | None = None) -> Vectors:
-        """One unit vector a note, shape (n, words)."""
+        """One unit vector a note, shape (n, words).
+
+        Raises:
+            RecommendError: there are more notes than this method is for.
+        """
+        if len(notes) > MOST:
+            raise RecommendError(
+                f"tfidf takes {MOST:,} notes at a time at most (32 KB each), got {len(notes):,}; use sbert"
+            )
         found = np.zeros((len(notes), len(self._weights)), dtype=np.float32)
         for row, note in enumerate(notes):
             for word, count in Counter(terms(text_of(note))).items():
