@@ -322,5 +322,10 @@ class Failure(Record):
     """The request as really sent, where there was one; pictures by digest."""
     answer: JsonValue = None
     """The raw answer, where there was one."""
+    prompt_tokens: int = 0
+    """Read for the step that failed."""
+    completion_tokens: int = 0
+    steps: tuple[StepRecord, ...] = ()
+    """Steps that were done before."""
     pictures: tuple[PictureRecord, ...] = ()
     decisions: tuple[Decision, ...] = ()

@@ -100,17 +100,26 @@ class Asker:
             if reason == "unparsed" and _is_cut(sent, asked):
                 reason = "truncated"
             message = f"{self.lm.model}: {type(error).__name__}: {error}"[:1000]
-            raise StepFailed(reason, message, request=self._request(sent), answer=sent.raw) from error
+            read, written = _tokens(sent, asked)
+            raise StepFailed(
+                reason,
+                message,
+                request=self._request(sent),
+                answer=sent.raw,
+                prompt_tokens=read,
+                completion_tokens=written,
+            ) from error
         finally:
             exchange.reset(tokens[0])
             receipt.reset(tokens[1])
+        read, written = _tokens(sent, asked)
         return Answered(
             answer=answer,
             program=self.lm.model,
             prompt=words[step].digest,
             request=self._request(sent),
-            prompt_tokens=asked.prompt_tokens if asked.finish_reason else sent.prompt_tokens,
-            completion_tokens=asked.completion_tokens if asked.finish_reason else sent.completion_tokens,
+            prompt_tokens=read,
+            completion_tokens=written,
             cached=asked.cached,
         )
 
@@ -140,6 +149,12 @@ class Asker:
         if not sent.messages:
             return None
         return {"model": self.lm.model, **self._settings, "messages": without_bytes(sent.messages)}
+
+
+def _tokens(sent: Exchange, asked: Receipt) -> tuple[int, int]:
+    """Tokens read and written, as our engine counted them or else as DSPy did."""
+    counted = asked if asked.finish_reason else sent
+    return counted.prompt_tokens, counted.completion_tokens
 
 
 def _is_cut(sent: Exchange, asked: Receipt) -> bool:

@@ -87,12 +87,21 @@ class StepFailed(Exception):
     """A step could not be answered; becomes a `Failure`."""
 
     def __init__(
-        self, reason: FailureReason, message: str, *, request: JsonValue = None, answer: JsonValue = None
+        self,
+        reason: FailureReason,
+        message: str,
+        *,
+        request: JsonValue = None,
+        answer: JsonValue = None,
+        prompt_tokens: int = 0,
+        completion_tokens: int = 0,
     ) -> None:
         super().__init__(message)
         self.reason: FailureReason = reason
         self.request = request
         self.answer = answer
+        self.prompt_tokens = prompt_tokens
+        self.completion_tokens = completion_tokens
 
 
 @dataclass(frozen=True, kw_only=True)

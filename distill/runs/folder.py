@@ -49,8 +49,7 @@ class RunFolder:
                 self.tally.trace_line(_value(part, line))
         file = self.path / FAILURES
         for line in self._sound(file):
-            value = _value(file, line)
-            self.tally.failure(value["note_id"], value["reason"])
+            self.tally.failure_line(_value(file, line))
         for line in self._sound(self.path / REJECTS):
             self.tally.reject(Reject.model_validate_json(line.record))
         before = read_progress(self.path)

@@ -7,7 +7,7 @@ from typing import Any
 from distill.runs.audit import Auditor
 from distill.runs.identities import Identities, identity
 from distill.runs.summary import RunSummary, Tokens
-from notes.records import Failure, Reject, Trace
+from notes.records import Failure, Reject, StepRecord, Trace
 
 
 class Tally:
@@ -45,11 +45,18 @@ class Tally:
             self._step(step["prompt_tokens"], step["completion_tokens"], cached=step["cached"])
         self.pictures += sum(picture["refused"] is None for picture in value["pictures"])
 
-    def failure(self, note_id: str, reason: str) -> None:
-        """A note failed."""
-        known = identity(note_id)
-        if known not in self.tagged:
-            self.failed[known] = reason
+    def failure(self, failure: Failure) -> None:
+        """A note failed; what was asked for it is counted, and again if it is tried again."""
+        self._failed(failure.note_id, failure.reason)
+        for step in (*failure.steps, failure):
+            self._step(step.prompt_tokens, step.completion_tokens, cached=isinstance(step, StepRecord) and step.cached)
+
+    def failure_line(self, value: Mapping[str, Any]) -> None:
+        """The same from a line's JSON; older lines say nothing of tokens."""
+        self._failed(value["note_id"], value["reason"])
+        for step in (*value.get("steps", ()), value):
+            cached = step.get("cached", False)
+            self._step(step.get("prompt_tokens", 0), step.get("completion_tokens", 0), cached=cached)
 
     def reject(self, reject: Reject) -> bool:
         """A row was no note. Returns whether it was new."""
@@ -61,7 +68,7 @@ class Tally:
         if isinstance(outcome, Trace):
             self.trace(outcome)
         else:
-            self.failure(outcome.note_id, outcome.reason)
+            self.failure(outcome)
 
     def summary(self) -> RunSummary:
         """As it stands."""
@@ -84,6 +91,11 @@ class Tally:
         self.failed.pop(known, None)
         if not self.tagged.add(known):
             self.twice.append(note_id)
+
+    def _failed(self, note_id: str, reason: str) -> None:
+        known = identity(note_id)
+        if known not in self.tagged:
+            self.failed[known] = reason
 
     def _step(self, prompt_tokens: int, completion_tokens: int, *, cached: bool) -> None:
         self.prompt_tokens += prompt_tokens

@@ -167,7 +167,9 @@ async def refine_tags(state: TaggingState, context: TaggingContext) -> Update:
     note, program = state["note"], context.program
     decisions = (*state.get("decisions", ()), *decisions)
     if not tags:
-        raise StepFailed("no_tags", _why_no_tags(question, len(decisions)), answer=step.answer, request=step.request)
+        spent = {"prompt_tokens": step.prompt_tokens, "completion_tokens": step.completion_tokens}
+        why = _why_no_tags(question, len(decisions))
+        raise StepFailed("no_tags", why, answer=step.answer, request=step.request, **spent)
     trace = Trace(
         note_id=note.id,
         note_digest=note.digest,
@@ -251,6 +253,9 @@ def fails_softly(
                 message=str(problem)[:2000],
                 request=problem.request,
                 answer=problem.answer,
+                prompt_tokens=problem.prompt_tokens,
+                completion_tokens=problem.completion_tokens,
+                steps=state.get("steps", ()),
                 pictures=state.get("pictures", ()),
                 decisions=state.get("decisions", ()),
             )

@@ -97,6 +97,19 @@ def test_run_accounts_for_every_row_and_a_second_one_asks_nothing(tmp_path: Path
     assert verify(tmp_path / "run").holds
 
 
+def test_what_a_failed_note_cost_is_counted_too(tmp_path: Path) -> None:
+    lm = scripted_lm(lambda request: "no JSON" if "number 3" in request_text(request) else answer(request))
+    for _ in range(2):  # the second time it is all read from the folder
+        go(notes(5), TaggingContext(program=llm_program(lm)), tmp_path)
+        [failure] = read_failures(tmp_path)
+        assert failure.prompt_tokens > 0 < failure.completion_tokens
+        steps = [step for trace in read_traces(tmp_path) for step in trace.steps]
+        summary = read_summary(tmp_path)
+        assert summary is not None
+        assert summary.tokens.prompt == sum(one.prompt_tokens for one in (*steps, failure))
+        assert summary.tokens.completion == sum(one.completion_tokens for one in (*steps, failure))
+
+
 def test_notes_handed_in_by_a_program_are_tagged_once_each(tmp_path: Path) -> None:
     found = go([*notes(3), *notes(2)], context(), tmp_path)
     assert sorted(one.note_id for one in found if isinstance(one, Trace)) == ["note-0", "note-1", "note-2"]

@@ -47,7 +47,7 @@ def run(note: Note | dict[str, Any], context: TaggingContext, *, fused: bool = F
 
 def failing(program: Program, step: str, reason: str = "timeout") -> Program:
     async def fail(question: Question) -> Answered[Any]:
-        raise StepFailed(reason, "no answer", request={"asked": 1}, answer="raw")  # pyright: ignore[reportArgumentType]
+        raise StepFailed(reason, "no answer", request={"asked": 1}, answer="raw", prompt_tokens=7)  # pyright: ignore[reportArgumentType]
 
     return replace(program, **{step: fail})
 
@@ -104,7 +104,8 @@ def test_a_step_without_an_answer_ends_the_note_as_a_failure(context: TaggingCon
     assert set(result) == {"failure"}
     assert isinstance(failure, Failure)
     assert (failure.note_id, failure.step, failure.reason) == ("sg", step, "timeout")
-    assert (failure.request, failure.answer) == ({"asked": 1}, "raw")
+    assert (failure.request, failure.answer, failure.prompt_tokens) == ({"asked": 1}, "raw", 7)
+    assert tuple(done.name for done in failure.steps) == STEPS[: STEPS.index(step)]
 
 
 def test_a_failed_fused_answer_is_a_failure_too(context: TaggingContext) -> None:
