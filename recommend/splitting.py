@@ -71,7 +71,9 @@ def split(clicks: Clicks, by: SplitBy = "time", *, share: float = 0.2, seed: int
         cut = int(np.quantile(clicks.times, 1 - share, method="higher"))
         later = clicks.times >= cut
     if by in ("note", "both"):
-        held_out = np.fromiter((_fraction(id, seed) < share for id in clicks.ids), dtype=np.bool_, count=total)
+        held_out = np.fromiter(
+            (is_held_out(id, share=share, seed=seed) for id in clicks.ids), dtype=np.bool_, count=total
+        )
     of_test = held_out[clicks.notes] if by in ("note", "both") else later
     test = clicks.of(of_test & later)
     train = clicks.of(~of_test & ~later if by == "both" else ~of_test)
@@ -83,7 +85,7 @@ def split(clicks: Clicks, by: SplitBy = "time", *, share: float = 0.2, seed: int
     return Split(train=train, test=test, by=by, cut=cut, held_out=held_out)
 
 
-def _fraction(id: str, seed: int) -> float:
-    """0 to 1, the same for an id wherever and with whatever notes it stands."""
+def is_held_out(id: str, *, share: float = 0.2, seed: int = 0) -> bool:
+    """Whether `note` and `both` hold the note out; the same wherever and with whatever notes it stands."""
     digest = hashlib.blake2b(f"{seed}\n{id}".encode("utf-8", "surrogatepass"), digest_size=7).digest()
-    return int.from_bytes(digest) / (1 << 56)
+    return int.from_bytes(digest) < share * (1 << 56)
