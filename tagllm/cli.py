@@ -13,6 +13,7 @@ from tagllm.commands.eval import evaluate
 from tagllm.commands.handbook import handbook
 from tagllm.commands.optimize import optimize
 from tagllm.commands.prompts import prompts
+from tagllm.commands.recommend import recommend
 from tagllm.commands.report import report
 from tagllm.commands.run import run
 from tagllm.commands.runs import runs
@@ -84,6 +85,7 @@ main.add_command(run)
 main.add_command(runs)
 main.add_command(report)
 main.add_command(corpus)
+main.add_command(recommend)
 main.add_command(handbook)
 main.add_command(prompts)
 main.add_command(optimize)

@@ -66,7 +66,12 @@ def make_task(
     exposed = users[pairs.targets]
     low, high = exposure or (int(np.quantile(exposed, 1 / 3)), int(np.quantile(exposed, 2 / 3, method="higher")))
     cold = parts.seen[pairs.targets] == 0
-    slices = {"low_exposure": exposed <= low, "high_exposure": exposed >= high, "warm": ~cold, "cold": cold}
+    slices = {
+        "low_exposure": exposed <= low,
+        "high_exposure": (exposed >= high) & (exposed > low),
+        "warm": ~cold,
+        "cold": cold,
+    }
     return Task(
         pool=tuple(pairs.ids[note] for note in tested),
         queries=np.searchsorted(tested, pairs.queries),

@@ -1,0 +1,126 @@
+"""What `tagllm recommend pairs` does: clicks to pairs to learn from and pairs to be measured on.
+
+OUT/pairs.json     what made them: options, division, counts
+OUT/train.jsonl    pairs of training clicks, one a line: query, target, score
+OUT/test.jsonl     pairs of test clicks
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from notes.records import Record
+from recommend import PairOptions, RecommendError
+from recommend.pairs import find_pairs, write_pairs
+from recommend.splitting import SplitBy, split
+from tagllm.recommending import Behaviour, all_notes, clicks_on, telling
+
+SUMMARY, TRAIN, TEST = "pairs.json", "train.jsonl", "test.jsonl"
+
+
+class PairsSummary(Record):
+    """What made the pairs of a folder, and how many there are."""
+
+    notes: str
+    """File of the notes."""
+    interactions: str
+    """File of the interactions."""
+    options: PairOptions
+    split: SplitBy
+    test_share: float
+    seed: int
+    cut: datetime | None
+    """Training clicks are earlier; None: not divided by time."""
+    held_out: int
+    """Notes no training pair is about."""
+    min_strength: float | None
+    counts: dict[str, int]
+    """Rows of the interactions by what became of them, `clicks` (each user once a note), `users_set_aside`, and
+    `rejected_notes`: rows that were no notes."""
+    train: int
+    """Pairs to learn from."""
+    test: int
+    """Pairs to be measured on."""
+
+
+def run_pairs(
+    notes: Path,
+    interactions: Path,
+    out: Path,
+    messages: Console,
+    *,
+    behaviour: Behaviour,
+    options: PairOptions,
+) -> PairsSummary:
+    """Write the pairs into the folder `out`.
+
+    Raises:
+        notes.reading.UnreadableInput: notes or interactions cannot be read.
+        recommend.RecommendError: there is no pair to be made.
+    """
+    if (out.exists() and not out.is_dir()) or (out.is_dir() and any(out.iterdir()) and not (out / SUMMARY).is_file()):
+        raise RecommendError(f"{out} is there and holds no pairs; choose another folder")
+    with telling(messages) as told:
+        known = all_notes(notes, messages, told)
+        clicks = clicks_on(interactions, list(known.notes), behaviour, options, messages, told)
+        parts = split(clicks, behaviour.by, share=behaviour.share, seed=behaviour.seed)
+        train = find_pairs(parts.train, options, progress=lambda done, of: told("pairs to learn from", done, of))
+        test = find_pairs(parts.test, options, progress=lambda done, of: told("pairs to measure on", done, of))
+        if not len(train):
+            raise RecommendError(
+                f"no two notes belong together by {options.definition}; lower --lowest {options.lowest:g} or "
+                f"--support {options.support}"
+            )
+        summary = PairsSummary(
+            notes=str(notes),
+            interactions=str(interactions),
+            options=options,
+            split=parts.by,
+            test_share=behaviour.share,
+            seed=behaviour.seed,
+            cut=datetime.fromtimestamp(parts.cut / 1000, UTC) if parts.cut is not None else None,
+            held_out=int(parts.held_out.sum()),
+            min_strength=clicks.min_strength,
+            counts={
+                **clicks.counts,
+                "clicks": len(clicks),
+                "users_set_aside": clicks.crowded(options.most_clicks),
+                "rejected_notes": known.rejected,
+            },
+            train=len(train),
+            test=len(test),
+        )
+        out.mkdir(parents=True, exist_ok=True)
+        (out / SUMMARY).unlink(missing_ok=True)
+        write_pairs(out / TRAIN, train)
+        write_pairs(out / TEST, test)
+        (out / SUMMARY).write_text(summary.model_dump_json(indent=1) + "\n", "utf-8")
+    return summary
+
+
+def as_json(summary: PairsSummary, out: Path) -> dict[str, Any]:
+    """The summary and where the pairs are."""
+    return {"path": str(out), **json.loads(summary.model_dump_json())}
+
+
+def rendered(summary: PairsSummary) -> RenderableType:
+    """What became of the interactions, and how many pairs there are."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, count in summary.counts.items():
+        if count or name in ("interactions", "clicks"):
+            table.add_row(Text(name.replace("_", " "), style="cyan"), f"{count:,}")
+    table.add_section()
+    table.add_row(Text("pairs to learn from", style="bold"), f"{summary.train:,}")
+    same = " (the same)" if summary.split == "none" else ""
+    table.add_row(Text(f"pairs to measure on{same}", style="bold"), f"{summary.test:,}")
+    when = f"; training clicks are before {summary.cut:%Y-%m-%d %H:%M} UTC" if summary.cut else ""
+    held = f"; {summary.held_out:,} notes held out" if summary.held_out else ""
+    return Group(table, Text(f"{summary.options.definition}, divided by {summary.split}{when}{held}", style="dim"))
