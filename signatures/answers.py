@@ -68,6 +68,10 @@ class Draft(_Answer):
     score: Share
 
 
+class Untied(Draft):
+    """A tag of a student, which names no evidence: its own words in the note, else the pictures that were shown."""
+
+
 class Drafts(_Answer):
     """Answer of `draft`."""
 

@@ -16,7 +16,7 @@ from notes.records import (
     PictureRecord,
 )
 from notes.words import form_key
-from signatures.answers import Description, Drafts, Matches, Refined, TextSource
+from signatures.answers import Description, Drafts, Matches, Refined, TextSource, Untied
 from signatures.house import Casing, house_form
 from signatures.questions import Question
 
@@ -72,6 +72,8 @@ def drafted(question: Question, answer: Drafts) -> tuple[DraftTag, ...]:
         found = [_evidence(question, draft.source, draft.quote, draft.picture)]
         if draft.source != "interest" and found[0] is None:
             found.append(question.sources.find(tag))
+        if isinstance(draft, Untied) and not any(found):
+            found.extend(Evidence(source="picture", picture=number) for number in _shown(question))
         if interest is not None and draft.source == "interest":
             found.append(Evidence(source="interest", interest=interest))
         evidence = tuple(dict.fromkeys(e for e in found if e is not None))
@@ -89,13 +91,18 @@ def _evidence(question: Question, source: TextSource, quote: str, picture: int) 
     if found is not None:
         return found
     if source in ("picture", "picture_text"):
-        opened = [record.number for record in question.seen if record.refused is None]
-        opened = opened or [n for n, p in enumerate(question.pictures, 1) if p.refused is None]
+        opened = _shown(question)
         if 1 <= picture <= len(opened):
             return Evidence(source="picture", picture=opened[picture - 1])
         if picture == 0 and len(opened) == 1:
             return Evidence(source="picture", picture=opened[0])
     return None
+
+
+def _shown(question: Question) -> list[int]:
+    """Numbers of the pictures that could be opened."""
+    opened = [record.number for record in question.seen if record.refused is None]
+    return opened or [number for number, picture in enumerate(question.pictures, 1) if picture.refused is None]
 
 
 def refined(

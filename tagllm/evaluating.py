@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from distill.runs.describing import configuration_of
 from graphs.tagging import TaggingContext, build_tagging, tag_notes
 from graphs.tagging.context import Part
 from notes.reading import read_notes
@@ -178,7 +179,7 @@ def run_eval(
             settings={
                 "split": split,
                 "limit": limit,
-                "graph": "fused" if fused else "steps",
+                "graph": configuration_of(setup.context, fused=fused)["graph"],
                 "teacher": setup.context.program.teacher,
                 "model": setup.context.program.model,
                 "handbook_digest": book.digest if book is not None else "",

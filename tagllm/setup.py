@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 from threadpoolctl import threadpool_limits
 
 import prompts
+from distill.student.asking import Asking, asked_as
 from graphs.tagging import TaggingContext
 from handbook.folder import open_index
 from notes.fetching import Fetcher
 from notes.folders import cache_folder
-from notes.pictures import PictureStore
+from notes.pictures import PicturePolicy, PictureStore
 from signatures.embedded import embedded_program
-from signatures.questions import TagLimits
+from signatures.questions import Program, TagLimits
 from tagllm.teaching import TeacherChoice, open_engine, said_of
 from teachers.embedded import Encoder, Perceiver
 from teachers.store import JsonStore
 
 if TYPE_CHECKING:
+    import dspy
+
     from teachers.vllm.engine import VllmEngine
 
 
@@ -77,6 +80,7 @@ def tagging_setup(
     Raises:
         handbook.HandbookError: the handbook cannot be used.
         prompts.PromptError: there are no such words.
+        distill.student.StudentError: the student cannot be asked this way.
         teachers.vllm.launch.ServerError: the model's server cannot be used.
         teachers.store.StoreError: a cache cannot be used.
     """
@@ -86,7 +90,9 @@ def tagging_setup(
         index = open_index(handbook, encoder) if handbook is not None else None
         if index is not None and index.matcher is not None:
             encoder.remember(index.matcher.meanings())
-        pictures = PictureStore(folder, fetch=Fetcher() if fetch else None)
+        asking = asked_as(teacher.model, teacher.prompts) if teacher.student else None
+        policy = PicturePolicy(max_side=asking.max_side) if asking is not None and asking.max_side else None
+        pictures = PictureStore(folder, policy=policy, fetch=Fetcher() if fetch else None)
         perceiver = engine = None
         if teacher.name == "embedded":
             # Encoder and matcher have threads of their own: more of them wait for one another.
@@ -96,22 +102,11 @@ def tagging_setup(
             perceiver = Perceiver(store)
             program = embedded_program(encoder, perceiver, index)
         else:
-            from signatures.llm import llm_program
             from teachers.vllm.engine import vllm_lm
 
             engine = open_engine(teacher, stack)
             lm = vllm_lm(engine, temperature=teacher.temperature, max_tokens=teacher.max_tokens)
-            words = {"words": prompts.default("tagging"), "fused_words": prompts.default("tagging_fused")}
-            if teacher.prompts:
-                named, _ = prompts.place(teacher.prompts)
-                words["fused_words" if named.startswith("tagging_fused/") else "words"] = teacher.prompts
-            program = llm_program(
-                lm,
-                words=words["words"],
-                fused_words=words["fused_words"],
-                revision=engine.revision,
-                handbook_tokens=teacher.handbook_tokens,
-            )
+            program = _student(lm, asking, engine) if asking is not None else _steps(lm, teacher, engine)
         context = TaggingContext(
             program=program,
             pictures=pictures,
@@ -125,3 +120,25 @@ def tagging_setup(
         gc.freeze()
         stack.callback(gc.unfreeze)
         return Setup(context, encoder, pictures, stack.pop_all(), perceiver, engine)
+
+
+def _steps(lm: "dspy.LM", teacher: TeacherChoice, engine: "VllmEngine") -> Program:
+    from signatures.llm import llm_program
+
+    words = {"words": prompts.default("tagging"), "fused_words": prompts.default("tagging_fused")}
+    if teacher.prompts:
+        named, _ = prompts.place(teacher.prompts)
+        words["fused_words" if named.startswith("tagging_fused/") else "words"] = teacher.prompts
+    return llm_program(
+        lm,
+        words=words["words"],
+        fused_words=words["fused_words"],
+        revision=engine.revision,
+        handbook_tokens=teacher.handbook_tokens,
+    )
+
+
+def _student(lm: "dspy.LM", asking: Asking, engine: "VllmEngine") -> Program:
+    from signatures.student_program import student_program
+
+    return student_program(lm, words=asking.words, limits=asking.limits, step=asking.step, revision=engine.revision)

@@ -51,10 +51,17 @@ class TeacherChoice:
     """vLLM's own, for a server that is started."""
     allow_unenforced: bool = False
     """Whether a server may be used that ignores schemas."""
+    student: bool = False
+    """Whether it is a student, which says the tags in one answer and nothing else."""
     cached: bool = True
     """Whether what was asked before is not asked again."""
     api_key: str = ""
     """Where the servers ask for one."""
+
+    @property
+    def served(self) -> str:
+        """The name that servers know the model by: of a student's folder its last part, as `teacher serve` has it."""
+        return Path(self.model).resolve().name if self.student and Path(self.model).is_dir() else self.model
 
     @property
     def notes_at_a_time(self) -> int:
@@ -75,7 +82,8 @@ def open_engine(choice: TeacherChoice, stack: ExitStack) -> "VllmEngine":
     if choice.base_urls:
         found = _probed(choice)
         endpoints = [Endpoint(probe.base_url, limits=limits, api_key=choice.api_key) for probe in found]
-        model, revision = found[0].model, choice.revision
+        model = found[0].model
+        revision = choice.revision or (revision_of(choice.model) if choice.student else "")
         context = min((probe.max_tokens or 0 for probe in found), default=0)
     elif choice.model:
         spool = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagllm-pictures-")))
@@ -122,7 +130,9 @@ def revision_of(model: str) -> str:
 def _probed(choice: TeacherChoice) -> list[Probe]:
     """What the chosen servers can do, all of them asked at once."""
     with ThreadPoolExecutor(len(choice.base_urls)) as pool:
-        found = list(pool.map(lambda url: probe_now(url, model=choice.model, api_key=choice.api_key), choice.base_urls))
+        found = list(
+            pool.map(lambda url: probe_now(url, model=choice.served, api_key=choice.api_key), choice.base_urls)
+        )
     for probe in found:
         require_fit(probe, allow_unenforced=choice.allow_unenforced)
     others = {probe.model for probe in found} - {found[0].model}

@@ -19,7 +19,7 @@ def configuration_of(context: TaggingContext, *, fused: bool = False) -> dict[st
     """All in a context that decides what the tags are, as JSON."""
     program = context.program
     return {
-        "graph": "fused" if fused else "steps",
+        "graph": "student" if program.teacher == "student" else "fused" if fused else "steps",
         "teacher": program.teacher,
         "model": program.model,
         "model_revision": program.model_revision,

@@ -57,7 +57,7 @@ class RunDescription(Record):
     model_revision: str = ""
     prompts: dict[str, str] = Field(default_factory=dict)
     """Digest of every text that asks, by its name, such as `tagging/v1/draft`."""
-    graph: Literal["steps", "fused"] = "steps"
+    graph: Literal["steps", "fused", "student"] = "steps"
     options: dict[str, JsonValue] = Field(default_factory=dict)
     """What it takes to put the same teacher together again, as for `tagllm runs replay`; no secrets."""
 

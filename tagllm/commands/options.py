@@ -20,11 +20,11 @@ handbook_option = click.option(
 )
 graph_option = click.option(
     "--graph",
-    type=click.Choice(["steps", "fused"]),
+    type=click.Choice(["steps", "fused", "student"]),
     default="steps",
     show_default=True,
     envvar="TAGLLM_GRAPH",
-    help="Ask step by step, or everything in one answer.",
+    help="Ask step by step, everything in one answer, or a student, which says the tags alone.",
 )
 fetch_option = click.option("--fetch-images", is_flag=True, help="Fetch http(s) pictures, from public addresses only.")
 hashtags_option = click.option("--show-hashtags", is_flag=True, help="Let the tagger read the author's own hashtags.")
@@ -37,6 +37,7 @@ def refused(*more: type[Exception]) -> Iterator[None]:
     Args:
         more: Errors of the command's own that mean the same.
     """
+    from distill.student.config import StudentError
     from handbook import HandbookError
     from notes.reading import UnreadableInput
     from prompts import PromptError
@@ -45,7 +46,7 @@ def refused(*more: type[Exception]) -> Iterator[None]:
 
     try:
         yield
-    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError, *more) as error:
+    except (UnreadableInput, HandbookError, PromptError, ServerError, StoreError, StudentError, *more) as error:
         raise click.UsageError(str(error)) from None
 
 
@@ -149,6 +150,9 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 raise click.UsageError(f"{named} is for a model on a server; add --teacher vllm")
         if engine_options and base_urls:
             raise click.UsageError("--engine-option is for a server that is started; leave it or --base-url out")
+        student = others.get("graph") == "student"
+        if student and teacher == "embedded":
+            raise click.UsageError("--graph student asks a trained model; add --teacher vllm --model STUDENT")
         from tagllm.teaching import TeacherChoice
 
         return command(
@@ -165,6 +169,7 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 cached=not no_cache,
                 allow_unenforced=allow_unenforced,
                 engine_options=engine_options,
+                student=student,
                 api_key=os.environ.get("TAGLLM_API_KEY", ""),
             ),
             **others,
