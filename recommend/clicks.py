@@ -134,7 +134,7 @@ def read_clicks(
         make(connection, "kept", _ALL, {"least": min_strength})
         found = fetch(connection, "SELECT * FROM kept ORDER BY user_key, note")
     if not found.num_rows:
-        raise RecommendError(_no_click(path, counts, min_strength))
+        raise RecommendError(_no_click(path, counts, min_strength, problems))
     columns = {name: found.column(name).to_numpy() for name in ("user_key", "note", "moment")}
     return Clicks(
         ids=ordered,
@@ -147,10 +147,12 @@ def read_clicks(
     )
 
 
-def _no_click(path: Path, counts: dict[str, int], min_strength: float | None) -> str:
+def _no_click(path: Path, counts: dict[str, int], min_strength: float | None, problems: list[str]) -> str:
     said = f"{path.name}: none of the {counts['interactions']:,} interactions is a click on one of the notes: "
     reasons = {name: count for name, count in counts.items() if count and name != "interactions"}
     said += ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in reasons.items())
     if counts["too_weak"]:
         return f"{said}; lower --min-strength {min_strength:g}"
+    if problems and counts["rejected"] == counts["interactions"]:
+        return f"{said}; the first: {problems[0]}"
     return f"{said}; see that note_id there and id in the notes are the same ids"

@@ -226,7 +226,7 @@ def run_eval(
             "min_strength": clicks.min_strength,
             "targets": targets,
             "ks": list(ks),
-            "main": "Recall@100" if 100 in ks else f"Recall@{ks[0]}",
+            "main": f"Recall@{max((k for k in ks if 4 * k < len(pool)), default=ks[0])}",
             "definitions": [options.model_dump() for options in definitions],
             "confidence": CONFIDENCE,
             "resamples": resamples,
@@ -292,13 +292,14 @@ def _numbers(found: dict[str, Estimate]) -> dict[str, Any]:
 def _table(definition: Definition, task: Task, rows: Sequence[Row], ks: Sequence[int]) -> Table:
     said = f"\n{definition}: {len(task.pool):,} notes, {len(np.unique(task.queries)):,} queries"
     table = Table(title=Text(said, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
-    for name in ("method", "tags"):
-        table.add_column(name, overflow="fold")
-    names = [name for name in rows[0].numbers["all"] if not name.startswith("NDCG") or name == f"NDCG@{ks[0]}"]
+    table.add_column("method", no_wrap=True)
+    table.add_column("tags", overflow="fold")
+    ks = [k for k in ks if k < len(task.pool) - 1] or ks[:1]
+    names = [*(f"Recall@{k}" for k in ks), "MRR", f"NDCG@{ks[0]}"]
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     chance = [f"{min(100.0, 100 * k * task.chance):.1f}" for k in ks]
-    table.add_row(Text("random order", style="dim"), "", *(Text(value, style="dim") for value in chance))
+    table.add_row(Text("chance", style="dim"), "", *(Text(value, style="dim") for value in chance))
     for row in rows:
         cells = [_cell(row.numbers["all"][name]) for name in names]
         table.add_row(_of(row.system.method), _of(row.system.tags), *cells)
@@ -308,8 +309,8 @@ def _table(definition: Definition, task: Task, rows: Sequence[Row], ks: Sequence
 def _slices(task: Task, rows: Sequence[Row], metric: str) -> Table:
     title = Text(f"{metric} by target", style="bold")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
-    for name in ("method", "tags"):
-        table.add_column(name, overflow="fold")
+    table.add_column("method", no_wrap=True)
+    table.add_column("tags", overflow="fold")
     low, high = task.exposure
     said = {"low_exposure": f"low: ≤ {low:,} users", "high_exposure": f"high: ≥ {high:,} users"}
     parts = [part for part in rows[0].numbers if part != "all"]
