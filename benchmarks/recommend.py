@@ -182,9 +182,10 @@ PARTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {"build": build, "sear
 
 def measured(part: str, folder: Path, size: int) -> dict[str, Any]:
     """A part in a process of its own."""
-    command = [sys.executable, __file__, "--measure", part, "--folder", str(folder), "--size", str(size)]
+    # -P: this file's folder would come first, and this file has the name of the room it measures.
+    command = [sys.executable, "-P", __file__, "--measure", part, "--folder", str(folder), "--size", str(size)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from recommend.records import Vectors
 
-_BLOCK = 1 << 14
-"""Vectors at a time: their product with 32 queries stays in the processor's cache."""
+_FIRST = 1 << 12
+"""Vectors of the first block, all of which are looked at; the next ones are twice as large each."""
+_SCORES = 1 << 22
+"""Similarities at a time, 16 MB: fewer make the product's threads wait for one another."""
 
 
 class Found(NamedTuple):
@@ -37,25 +39,32 @@ def search_exact(
         gone: Rows that are not there any more, ascending.
     """
     best = [(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in queries]
-    least = np.full((len(queries), 1), -np.inf, dtype=np.float32)
+    least = np.full(len(queries), -np.inf, dtype=np.float32)
     gone = np.zeros(0, np.int64) if gone is None else gone
-    scores = np.empty((len(queries), _BLOCK), dtype=np.float32)
+    columns = np.ascontiguousarray(queries.T, dtype=np.float32)
+    largest = max(1, _SCORES // max(1, len(queries)))
+    size = min(_FIRST, largest)
+    scores = np.empty((largest, len(queries)), dtype=np.float32)
     begin = 0
     for part in parts:
-        for start in range(0, len(part), _BLOCK):
-            block = np.asarray(part[start : start + _BLOCK], dtype=np.float32)
-            product = np.matmul(queries, block.T, out=scores[:, : len(block)])
+        start = 0
+        while start < len(part):
+            block = np.asarray(part[start : start + size], dtype=np.float32)
+            product = np.matmul(block, columns, out=scores[: len(block)])
             first = begin + start
             inside = gone[np.searchsorted(gone, first) : np.searchsorted(gone, first + len(block))] - first
             if len(inside):
-                product[:, inside] = -np.inf
-            better = product > least
-            for query in np.flatnonzero(better.any(axis=1)):
-                new = np.flatnonzero(better[query])
-                rows, values = best[query]
-                best[query] = _best(rows, values, first + new, product[query, new], k)
+                product[inside] = -np.inf
+            rows = np.flatnonzero((product > least).any(axis=1))
+            closer = product[rows] > least
+            for query in np.flatnonzero(closer.any(axis=0)):
+                new = rows[closer[:, query]]
+                rows_so_far, scores_so_far = best[query]
+                best[query] = _best(rows_so_far, scores_so_far, first + new, product[new, query], k)
                 if len(best[query][0]) == k:
                     least[query] = best[query][1].min()
+            start += len(block)
+            size = min(2 * size, largest)
         begin += len(part)
     found = Found(np.full((len(queries), k), -1, np.int64), np.full((len(queries), k), -np.inf, np.float32))
     for query, (rows, values) in enumerate(best):

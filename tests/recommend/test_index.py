@@ -50,10 +50,11 @@ def plain(vectors: Vectors, queries: Vectors, k: int) -> list[list[int]]:
 QUERIES = Drawn().embed(made(range(5000, 5010)))
 
 
-@pytest.mark.parametrize("block", [7, 100, 1 << 14])
+@pytest.mark.parametrize("scores", [1, 70, 1000, 1 << 21])
 @pytest.mark.parametrize("k", [1, 10, 400])
-def test_exact_search_is_sorting(monkeypatch: pytest.MonkeyPatch, block: int, k: int) -> None:
-    monkeypatch.setattr(recommend.index.exact, "_BLOCK", block)
+def test_exact_search_is_sorting(monkeypatch: pytest.MonkeyPatch, scores: int, k: int) -> None:
+    monkeypatch.setattr(recommend.index.exact, "_SCORES", scores)
+    monkeypatch.setattr(recommend.index.exact, "_FIRST", 5)
     vectors = Drawn().embed(made(range(300)))
     found = search_exact(QUERIES, [vectors[:130], vectors[130:]], k)
     assert found.rows[:, :300].tolist() == plain(vectors, QUERIES, k)
@@ -68,7 +69,7 @@ def test_exact_search_is_sorting(monkeypatch: pytest.MonkeyPatch, block: int, k:
 
 
 def test_notes_exactly_as_near_come_in_the_order_of_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recommend.index.exact, "_BLOCK", 4)
+    monkeypatch.setattr(recommend.index.exact, "_FIRST", 4)
     vectors = np.tile(np.array([[1, 0], [0.6, 0.8]], dtype=np.float32), (10, 1))
     assert search_exact(vectors[:1], [vectors], 7).rows.tolist() == [[0, 2, 4, 6, 8, 10, 12]]
 
