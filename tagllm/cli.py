@@ -17,6 +17,7 @@ from tagllm.commands.recommend import recommend
 from tagllm.commands.report import report
 from tagllm.commands.run import run
 from tagllm.commands.runs import runs
+from tagllm.commands.student import student
 from tagllm.commands.tag import tag
 from tagllm.commands.teacher import teacher
 
@@ -85,6 +86,7 @@ main.add_command(run)
 main.add_command(runs)
 main.add_command(report)
 main.add_command(corpus)
+main.add_command(student)
 main.add_command(recommend)
 main.add_command(handbook)
 main.add_command(prompts)

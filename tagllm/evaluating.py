@@ -158,7 +158,7 @@ def run_eval(
         def measure(context: TaggingContext, doing: str, **said: Any) -> tuple[Evaluation, int]:
             evaluation = Evaluation(handbook=book, frequencies=frequencies, limits=context.limits)
             rows = read_notes(path, split=split, limit=limit, pictures=setup.pictures)
-            with _progress(messages, doing, limit) as progress:
+            with progress_bar(messages, doing, limit) as progress:
                 at_a_time = teacher.notes_at_a_time
                 run = _measure(rows, setup, context, evaluation, progress, fused=fused, concurrency=at_a_time, **said)
                 return evaluation, asyncio.run(run)
@@ -249,7 +249,8 @@ async def _measure(
     return rejected
 
 
-def _progress(messages: Console, doing: str, total: int | None) -> Progress:
+def progress_bar(messages: Console, doing: str, total: int | None) -> Progress:
+    """A bar on standard error, where that is a terminal; its one task is there already."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     progress = Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal)
     progress.add_task(doing, total=total)

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from transformers import PreTrainedTokenizerFast
 
 # One picture is one 64 x 64 square (never split): (64 / 16)**2 patches, four of
@@ -57,8 +59,8 @@ CORPUS = [
 ]
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level BPE trained on CORPUS, without the bytes that would spoil an answer.
+def _tokenizer(sentences: Sequence[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE trained on `sentences`, without the bytes that would spoil an answer.
 
     In a string bounded by maxLength, guided decoding lets through raw control
     characters (other than CR and LF), which JSON forbids, and UTF-16 surrogates
@@ -81,7 +83,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
         min_frequency=1,
         show_progress=False,
     )
-    raw.train_from_iterator(CORPUS, trainer)
+    raw.train_from_iterator(sentences, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=raw,
         bos_token=BOS,
@@ -93,10 +95,11 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def build(folder: Path, *, seed: int = 0) -> Path:
+def build(folder: Path, *, seed: int = 0, sentences: Sequence[str] = CORPUS) -> Path:
     """Write the checkpoint into `folder` (created if need be) and return it.
 
-    The same seed gives the same weights; another seed another model.
+    The same seed gives the same weights; another seed another model.  What stands
+    in `sentences` takes few tokens.
     """
     import torch
     from transformers import GenerationConfig, Idefics3Config, Idefics3ForConditionalGeneration, Idefics3Processor
@@ -104,7 +107,7 @@ def build(folder: Path, *, seed: int = 0) -> Path:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer()
+    tokenizer = _tokenizer(sentences)
     ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
     config = Idefics3Config(
         text_config={

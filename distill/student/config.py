@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 
@@ -102,7 +101,7 @@ class TrainingConfig:
 
 
 @functools.cache
-def settings() -> Mapping[str, tuple[Any, Setting]]:
+def settings() -> dict[str, tuple[Any, Setting]]:
     """Type and meaning of every field, by its name."""
     hints = get_type_hints(TrainingConfig, include_extras=True)
     return {name: (get_args(hint)[0], get_args(hint)[1]) for name, hint in hints.items()}

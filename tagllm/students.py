@@ -1,0 +1,78 @@
+"""What `tagllm student train` does and shows."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from distill.student import StudentSummary, TrainingConfig
+from tagllm.showing import printable
+
+
+def run_train(corpus: Path, base: str, out: Path, config: TrainingConfig, messages: Console) -> StudentSummary:
+    """Train a student; progress goes to standard error.
+
+    Raises:
+        distill.student.StudentError: it cannot be trained.
+        distill.corpus.CorpusError: there is no corpus.
+        prompts.PromptError: its words are not there.
+    """
+    from distill.student.training import train
+
+    with _telling(messages) as told:
+        return train(corpus, base, out, config, told=told)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that speaks, of those that `accelerate launch` started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def _telling(messages: Console) -> Iterator[Any]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    quiet = not (messages.is_terminal and is_first())
+    with Progress(*columns, console=messages, transient=True, disable=quiet) as progress:
+        tasks: dict[str, Any] = {}
+
+        def told(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=of)
+            progress.update(tasks[what], completed=done, total=of)
+
+        yield told
+
+
+def rendered(student: StudentSummary) -> RenderableType:
+    """What came of a training, for a terminal."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="cyan")
+    table.add_column(overflow="fold")
+    made = student.made_of
+    learned, looked = (student.examples.get(split, 0) for split in ("train", "validation"))
+    said = f"{learned:,} of {made.config['view']}, {looked:,} held out"
+    if student.left_out:
+        said += f", {student.left_out:,} too long and left out"
+    losses = f"{_loss(student.loss)} on what it learned from, {_loss(student.held_out_loss)} on the held-out split"
+    trained = "" if student.trained_weights == student.weights else f", {student.trained_weights:,} of them trained"
+    rows = {
+        "base": printable(made.base, 200),
+        "corpus": printable(made.corpus, 200),
+        "examples": said,
+        "weights": f"{student.weights:,}{trained}",
+        "steps": f"{student.steps:,} in {student.seconds:,.0f} s",
+        "loss": losses,
+    }
+    for name, value in rows.items():
+        table.add_row(name, Text(value))
+    return Group(table)
+
+
+def _loss(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
