@@ -19,6 +19,7 @@ from handbook.folder import Manifest, index_handbook
 from handbook.mine import mine
 from handbook.mine.behaviour import FILE as BEHAVIOUR
 from handbook.mine.phrases import FILE as NOTES
+from handbook.mine.records import FILE as MINING
 from handbook.mine.records import Gathered, MiningOptions
 from handbook.update import Change, changes, merged
 from handbook.writing import write
@@ -90,7 +91,7 @@ def build(
             "or choose another --out"
         )
     out.mkdir(parents=True, exist_ok=True)
-    for left in (NOTES, BEHAVIOUR):  # of a build that was cut off: they would be counted again
+    for left in (NOTES, BEHAVIOUR, MINING):  # of a build that was cut off: they would be counted again
         (out / left).unlink(missing_ok=True)
     encoder = encoder or Encoder()
     options = options or MiningOptions()
@@ -116,6 +117,7 @@ def update(
     *,
     notes: Path | None = None,
     options: MiningOptions | None = None,
+    teacher: TeacherChoice | None = None,
     encoder: Encoder | None = None,
     quiet: bool = False,
 ) -> Built:
@@ -125,13 +127,18 @@ def update(
         folder: Of a handbook that was mined.
         interactions: New ones; those of before are kept in the folder.
         notes: New notes, or notes that were changed.
-        options: How behaviour is read.
+        options: How behaviour is read; None: as it was for the build.
+        teacher: Who names and describes interests that are new or speak of something else; by default the evidence
+            does.
         encoder: Used when one is at hand.
         quiet: No progress bar.
 
     Raises:
         HandbookError: there is no handbook, or nothing of what it was mined from.
         notes.reading.UnreadableInput: the notes or the interactions cannot be read.
+        prompts.PromptError: there are no such words.
+        teachers.vllm.launch.ServerError: the model's server cannot be used.
+        teachers.store.StoreError: the request cache cannot be used.
     """
     old = load(folder)
     if not (folder / NOTES).is_file() and notes is None:
@@ -139,14 +146,15 @@ def update(
             f"{folder / NOTES} is missing: the handbook was written by hand; give its notes: --notes FILE"
         )
     encoder = encoder or Encoder()
-    options = options or MiningOptions()
-    with _shown(quiet) as progress:
+    with ExitStack() as stack:
+        engine = open_engine(teacher, stack) if teacher is not None and teacher.name == "vllm" else None
+        progress = stack.enter_context(_shown(quiet))
 
         def gather() -> Gathered:
             rows = read_notes(notes) if notes is not None else None
             return mine(rows, interactions, folder=folder, options=options, progress=progress)
 
-        mined, gathered, findings = _run(gather, encoder, old.name, progress)
+        mined, gathered, findings = _run(gather, encoder, old.name, progress, engine, teacher or TeacherChoice())
         new = merged(old, mined)
         write_evidence(folder, gathered.evidence)
         write(folder, new)

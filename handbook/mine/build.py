@@ -34,20 +34,21 @@ def mine(
 ) -> Gathered:
     """Read notes and behaviour and count.
 
-    What is read is kept in `folder` (`notes.parquet`, `behaviour.parquet`); what lies there already is counted too,
-    so that reading in two parts gives what reading at once gives.
+    What is read is kept in `folder` (`notes.parquet`, `behaviour.parquet`, `mining.json`); what lies there already is
+    counted too, so that reading in two parts gives what reading at once gives.
 
     Args:
         notes: What was posted; None: only the notes kept in `folder`.
         interactions: What users did; None: only what is kept, and without that authors' hashtags are the behaviour.
         folder: Of the handbook.
-        options: How behaviour is read.
+        options: How behaviour is read; None: as it was the last time, or the usual way.
         progress: Told what is being done, how much is done, and how much there is (0: nobody knows).
 
     Raises:
+        handbook.HandbookError: what is kept of the last time cannot be read.
         notes.formats.UnreadableInput: a file cannot be read.
     """
-    options = options or MiningOptions()
+    options = options or MiningOptions.kept(folder)
     tell = progress or _silent
     counts, rejects = save_notes(notes or (), folder, lambda done: tell("reading notes", done, 0))
     with engine(options.memory) as connection:
@@ -63,6 +64,7 @@ def mine(
         acted = acts.finish()
         if interactions is not None or kept.is_file():
             acts.save(folder)
+        options.save(folder)
         if not acted:
             acts.take(statistics.authors(connection))
         number_of = {id: number for number, id in enumerate(ids)}

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, ValidationError
 from scipy import sparse
 
 from handbook.evidence import EvidenceNote
+from handbook.file import HandbookError
 from handbook.records import Support
 from notes.records import InteractionKind, Record, Reject
 
+FILE = "mining.json"
+"""In a handbook's folder: how behaviour was read."""
 Weights = dict[InteractionKind, float]
 WEIGHTS: Weights = {"click": 1.0, "like": 2.0, "save": 3.0, "comment": 3.0, "share": 4.0, "search": 2.0}
 
@@ -35,6 +39,32 @@ class MiningOptions(Record):
     interest, but authors write them."""
     memory: str = "1GB"
     """What the query engine may hold before it writes to disk."""
+
+    def save(self, folder: Path) -> None:
+        """Keep them beside what was mined, for updates."""
+        text = self.model_dump_json(indent=2, exclude={"memory"})
+        (folder / FILE).write_text(f"{text}\n", "utf-8")
+
+    @classmethod
+    def kept(cls, folder: Path) -> "MiningOptions":
+        """Those that the handbook in `folder` was mined with; the usual ones where none were kept.
+
+        Raises:
+            HandbookError: the file cannot be read.
+        """
+        file = folder / FILE
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValidationError) as error:
+            why = str(error)
+            if isinstance(error, ValidationError):
+                first = error.errors()[0]
+                why = ": ".join((*map(str, first["loc"]), first["msg"]))
+            raise HandbookError(
+                f"{file}: {why[:200]}; it says how behaviour was read: mend it, or delete it to read by the defaults"
+            ) from None
 
 
 class PhraseStats(Record):

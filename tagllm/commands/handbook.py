@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,13 +44,26 @@ def _mining(command: Callable[..., None]) -> Callable[..., None]:
             help="Days until an act weighs half.  [default: a quarter of the time the acts span]",
         ),
         click.option(
-            "--refuse-platform-tags",
-            is_flag=True,
-            help="Leave out hashtags that ask for reach or clicks: 求热门, follow4follow.",
+            "--refuse-platform-tags/--take-platform-tags",
+            default=None,
+            help="Hashtags that ask for reach or clicks, 求热门, follow4follow: left out, or taken.  [default: taken]",
         ),
     ):
         command = option(command)
     return command
+
+
+def _given(
+    min_users: int | None, min_strength: float | None, half_life: float | None, refuse_platform_tags: bool | None
+) -> dict[str, Any]:
+    """Fields of `MiningOptions` that were named on the command line."""
+    said = {
+        "min_users": min_users,
+        "min_strength": min_strength,
+        "half_life_days": half_life,
+        "refuse_platform_tags": refuse_platform_tags,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 @handbook.command(
@@ -82,7 +95,7 @@ def build(
     min_users: int | None,
     min_strength: float | None,
     half_life: float | None,
-    refuse_platform_tags: bool,
+    refuse_platform_tags: bool | None,
     teacher: "TeacherChoice",
     as_json: bool,
 ) -> None:
@@ -93,12 +106,7 @@ def build(
     from handbook.mine.records import MiningOptions
     from tagllm.handbooks import build as build_handbook
 
-    options = MiningOptions(
-        min_users=min_users,
-        min_strength=min_strength,
-        half_life_days=half_life,
-        refuse_platform_tags=refuse_platform_tags,
-    )
+    options = MiningOptions(**_given(min_users, min_strength, half_life, refuse_platform_tags))
     with refused():
         built = build_handbook(
             notes,
@@ -113,11 +121,19 @@ def build(
     _say_built(built, as_json)
 
 
-@handbook.command()
+@handbook.command(
+    epilog="""\b
+Examples:
+  tagllm handbook update handbooks/mine --interactions this-week.csv
+  tagllm handbook update handbooks/mine --interactions this-week.csv --notes this-week.jsonl --half-life 30
+  tagllm handbook update handbooks/mine --interactions this-week.csv --teacher vllm --model MODEL
+"""
+)
 @_FOLDER
 @click.option("--interactions", type=click.Path(path_type=Path), required=True, help="New ones; old ones are kept.")
 @click.option("--notes", type=click.Path(path_type=Path), help="New notes.")
 @_mining
+@teacher_options
 @_JSON
 def update(
     folder: Path,
@@ -126,29 +142,23 @@ def update(
     min_users: int | None,
     min_strength: float | None,
     half_life: float | None,
-    refuse_platform_tags: bool,
+    refuse_platform_tags: bool | None,
+    teacher: "TeacherChoice",
     as_json: bool,
 ) -> None:
     """Bring the handbook in FOLDER up to date with new interactions, and index it.
 
-    What a person edited or pinned is left alone; what is no longer supported is retired, not deleted.
+    Behaviour is read as it was for the build, but for the options given here. What a person edited or pinned is left
+    alone; what is no longer supported is retired, not deleted.
     Exit status: 0 every row was used, 1 some were rejected and are counted, 2 wrong usage.
     """
-    from handbook import HandbookError
     from handbook.mine.records import MiningOptions
-    from notes.reading import UnreadableInput
     from tagllm.handbooks import update as update_handbook
 
-    options = MiningOptions(
-        min_users=min_users,
-        min_strength=min_strength,
-        half_life_days=half_life,
-        refuse_platform_tags=refuse_platform_tags,
-    )
-    try:
-        built = update_handbook(folder, interactions, notes=notes, options=options, quiet=as_json)
-    except (UnreadableInput, HandbookError) as error:
-        raise click.UsageError(str(error)) from None
+    given = _given(min_users, min_strength, half_life, refuse_platform_tags)
+    with refused():
+        options = MiningOptions.kept(folder).model_copy(update=given)
+        built = update_handbook(folder, interactions, notes=notes, options=options, teacher=teacher, quiet=as_json)
     if not as_json:
         _say_changes(built.changes)
     _say_built(built, as_json)

@@ -123,6 +123,26 @@ def test_a_persons_edit_survives_an_update(built: Path, tmp_path: Path) -> None:
     assert _json("search", book, "night view")
 
 
+def test_an_update_reads_behaviour_as_the_build_did(tmp_path: Path) -> None:
+    path, _ = _write(tmp_path)
+    acts = tmp_path / "rated.csv"
+    rows = [f"u{user},n{note},{4 if note % 6 < 3 else 2}\n" for user in range(12) for note in range(90)]
+    acts.write_text("user_id,note_id,strength\n" + "".join(rows))
+    book, empty = tmp_path / "book", tmp_path / "none.csv"
+    empty.write_text("user_id,note_id\n")
+    _json("build", "--notes", path, "--interactions", acts, "--out", book, "--min-strength", 3)
+    before = (book / "handbook.yaml").read_bytes()
+    assert _json("update", book, "--interactions", acts)["changes"] == []  # the same acts: what was weak is still weak
+    assert (book / "handbook.yaml").read_bytes() == before
+    taken = _json("update", book, "--interactions", acts, "--min-strength", 1)
+    assert {change["kind"] for change in taken["changes"]} & {"appeared", "grew"}
+    assert _json("update", book, "--interactions", empty)["changes"] == []  # as it was read last
+    (book / "mining.json").write_text('{"min_strength": "high"}')
+    broken = _run("update", book, "--interactions", empty)
+    assert broken.exit_code == 2
+    assert "mining.json: min_strength: Input should be a valid number" in " ".join(broken.output.split())
+
+
 def test_an_update_with_nothing_new_changes_no_byte(built: Path, tmp_path: Path) -> None:
     book = _copy(built, tmp_path)
     empty = tmp_path / "none.csv"
