@@ -3,7 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dspy import lm15
 from PIL import Image
@@ -15,11 +15,13 @@ from notes.records import DraftTag, Evidence, MatchedInterest, Note, PictureReco
 from signatures.llm import llm_program
 from signatures.questions import Question, StepFailed, TagLimits
 from signatures.sources import Sources
+from signatures.student import StudentStep
+from signatures.student_program import student_program
 from teachers.scripted import scripted_lm
 from teachers.vllm.wire import outgoing
 
 FOLDER = Path(__file__).parent / "golden"
-VERSIONS = ("tagging/v1", "tagging_fused/v1")
+VERSIONS = ("tagging/v1", "tagging_fused/v1", "student/v1")
 NOTE = Note(
     id="golden",
     title="夜游 Marina Bay in 3 days",
@@ -66,15 +68,20 @@ def rendered(id: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for step in words.prompts:
         lm = scripted_lm(lambda _: lm15.InvalidRequestError("nobody is asked"))
-        fused = "fused" in words.prompts
-        program = llm_program(lm, fused_words=words) if fused else llm_program(lm, words=words)
+        asked = step
+        if words.name == "student":
+            program, asked = student_program(lm, words=words, step=cast(StudentStep, step)), "draft"
+        elif "fused" in words.prompts:
+            program = llm_program(lm, fused_words=words)
+        else:
+            program = llm_program(lm, words=words)
 
-        async def ask(program: Any = program, step: str = step) -> None:
+        async def ask(program: Any = program, asked: str = asked) -> None:
             try:
-                await getattr(program, step)(question())
+                await getattr(program, asked)(question())
             except StepFailed:
                 return
-            raise AssertionError(f"{step} asked nobody")
+            raise AssertionError(f"{asked} asked nobody")
 
         asyncio.run(ask())
         engine: Any = lm._engine_spec
