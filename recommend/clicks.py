@@ -72,7 +72,7 @@ class Clicks:
 
 
 def read_clicks(
-    path: Path,
+    path: Path | str,
     ids: Collection[str],
     *,
     min_strength: float | None = None,
@@ -95,6 +95,7 @@ def read_clicks(
         notes.reading.UnreadableInput: the file cannot be read, or has no `user_id` and `note_id`.
         RecommendError: no interaction is with one of the notes.
     """
+    path = Path(path)
     ordered = tuple(sorted(set(ids)))
     counts: dict[str, int] = dict.fromkeys(_BECAME, 0)
     problems: list[str] = []

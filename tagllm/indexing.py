@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -161,7 +162,7 @@ def run_search(
             for asking, note in _asked(word, index, kind, messages):
                 if note is None:
                     assert asking.row is not None
-                    vector = index.vector(asking.row)
+                    vector = index.vectors_of(np.array([asking.row]))
                 else:
                     embedder = embedder or embedder_of(index, folder, model)
                     vector = embedder.embed([note])

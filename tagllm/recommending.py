@@ -126,7 +126,7 @@ def clicks_on(
     crowded = clicks.crowded(options.most_clicks)
     if crowded:
         messages.print(
-            f"{crowded:,} users clicked more than {options.most_clicks:,} notes and are set aside; "
+            f"set aside: {crowded:,} who clicked more than {options.most_clicks:,} notes, as no person does; "
             "--most-clicks lets them in"
         )
     return clicks

@@ -109,10 +109,14 @@ class NoteIndex:
                 return row + int(self._starts[part])
         return None
 
-    def vector(self, row: int) -> Vectors:
-        """The vector of a row, shape (1, d)."""
-        part = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return np.asarray(self._vectors[part][row - int(self._starts[part])], dtype=np.float32)[None]
+    def vectors_of(self, rows: NDArray[np.int64]) -> Vectors:
+        """The vectors of m rows, shape (m, d)."""
+        found = np.empty((len(rows), self.manifest.dimension), dtype=np.float32)
+        part = np.searchsorted(self._starts, rows, side="right") - 1
+        for number in np.unique(part):
+            inside = part == number
+            found[inside] = self._vectors[number][rows[inside] - self._starts[number]]
+        return found
 
     def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Rows, gone or not, of the notes that are among `ids`, ascending."""
@@ -135,17 +139,10 @@ class NoteIndex:
 
     def _rescored(self, queries: Vectors, found: Found) -> Found:
         """The same rows with exact cosines, in their order."""
-        scores = np.full(found.scores.shape, -np.inf, dtype=np.float32)
-        for query, rows in enumerate(found.rows):
-            sound = np.flatnonzero(rows >= 0)
-            scores[query, sound] = self._taken(rows[sound]) @ queries[query]
+        vectors = self.vectors_of(np.maximum(found.rows, 0).ravel()).reshape(*found.rows.shape, -1)
+        scores = np.where(found.rows >= 0, np.einsum("qkd,qd->qk", vectors, queries), -np.inf).astype(np.float32)
         order = np.lexsort((found.rows, -scores), axis=1)
         return Found(np.take_along_axis(found.rows, order, axis=1), np.take_along_axis(scores, order, axis=1))
-
-    def _taken(self, rows: NDArray[np.int64]) -> Vectors:
-        if len(self._vectors) == 1:
-            return np.asarray(self._vectors[0][rows], dtype=np.float32)
-        return np.concatenate([np.zeros((0, self.manifest.dimension), np.float32), *map(self.vector, rows.tolist())])
 
 
 def open_index(folder: Path | str) -> NoteIndex:

@@ -230,10 +230,10 @@ def _held(index: NoteIndex) -> Iterator[tuple[list[Note], Vectors]]:
     """Notes, as far as an index keeps them, and their vectors."""
     there = np.setdiff1d(np.arange(index.manifest.rows), index.gone)
     for start in range(0, len(there), _AT_ONCE):
-        rows = there[start : start + _AT_ONCE].tolist()
-        found = [index.note(row) for row in rows]
+        rows = there[start : start + _AT_ONCE]
+        found = [index.note(row) for row in rows.tolist()]
         notes = [Note(id=one.id, title=one.title, hashtags=one.tags) for one in found]
-        yield notes, np.concatenate([index.vector(row) for row in rows])
+        yield notes, index.vectors_of(rows)
 
 
 def _next(manifest: Manifest) -> int:

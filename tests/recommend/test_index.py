@@ -89,7 +89,7 @@ def test_an_index_is_found_again_on_disk_with_its_notes(tmp_path: Path, dtype: s
     assert row is not None
     assert index.note(row).id == "250"
     assert index.row_of("300") is None
-    itself = index.neighbours(index.search(index.vector(row), 2), without=(row,))[0]
+    itself = index.neighbours(index.search(index.vectors_of(np.array([row])), 2), without=(row,))[0]
     assert "250" not in {one.id for one in itself}
 
 
@@ -115,7 +115,7 @@ def test_approximate_search_looks_through_as_much_as_the_recall_wants(approximat
     found = index.search(QUERIES, 10)
     assert (np.diff(found.scores, axis=1) <= 0).all()
     for query, rows, scores in zip(QUERIES, found.rows, found.scores, strict=True):
-        assert scores == pytest.approx([float((index.vector(row) @ query)[0]) for row in rows.tolist()], abs=1e-6)
+        assert scores == pytest.approx((index.vectors_of(rows) @ query).tolist(), abs=1e-6)
 
 
 def test_added_notes_are_found_at_once_and_take_the_place_of_those_with_their_ids(tmp_path: Path) -> None:

@@ -52,6 +52,29 @@ def test_pairs_are_written_with_what_made_them(tmp_path: Path) -> None:
     assert "is there and holds no pairs" in refusal("pairs", *BOTH, "--out", tmp_path / "other")
 
 
+def test_rows_that_are_none_and_users_who_click_everything_are_counted_and_told_of(tmp_path: Path) -> None:
+    acts = tmp_path / "acts.csv"
+    ids = [note.id for note in read_notes(NOTES) if isinstance(note, Note)]
+    crawled = "".join(f"crawler,{id},1765000000,click,\n" for id in ids)
+    acts.write_text(ACTS.read_text("utf-8") + crawled + ",no-user,1765000000,click,\n", "utf-8")
+    words = ("pairs", "--notes", NOTES, "--interactions", acts, "--most-clicks", len(ids) - 1)
+    done = tagllm(*words, "--out", tmp_path / "pairs", "--json")
+    assert done.exit_code == 1, done.output
+    counts = json.loads(done.stdout)["counts"]
+    assert (counts["users_set_aside"], counts["rejected"]) == (1, 1)
+    assert "set aside: 1 who clicked more than" in done.stderr
+    assert "no `user_id`" in done.stderr
+    without = tagllm("pairs", *BOTH, "--out", tmp_path / "without", "--split", "none", "--json")
+    again = tagllm(*words, "--out", tmp_path / "pairs", "--split", "none", "--json")
+    assert json.loads(again.stdout)["train"] == json.loads(without.stdout)["train"]
+
+
+@pytest.mark.parametrize("command", ["eval", "index"])
+def test_help_names_every_method(command: str) -> None:
+    said = " ".join(tagllm(command, "--help").stdout.split())
+    assert ", ".join(METHODS) in said
+
+
 def measured(*words: object) -> dict[str, Any]:
     done = tagllm("eval", *BOTH, "--k", "5,10", "--resamples", 100, *words, "--json")
     assert done.exit_code == 0, done.output
