@@ -14,8 +14,10 @@ _POINTS = 400
 
 
 def require_libraries() -> None:
-    """Raises:
-    StudentError: what training needs is not installed.
+    """See that what training needs is installed.
+
+    Raises:
+        StudentError: it is not.
     """
     for name in ("trl", "peft", "datasets", "tensorboardX"):
         try:
@@ -72,10 +74,10 @@ def trainer_for(
 
 
 class _Quiet:
-    """Leaves out TRL's model card, which would speak of the base's owner's account."""
+    """Writes no model card: it would say less than student.json does."""
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
-        """Nothing: student.json says more."""
+        """Nothing."""
 
 
 def _arguments(config: TrainingConfig, train: Examples, held_out: Examples | None, out: Path) -> dict[str, Any]:

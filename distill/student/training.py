@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import orjson
 
 from distill.corpus import CorpusSummary, read_kept, read_summary
 from distill.corpus.folder import MANIFEST, digest_of_file
-from distill.runs.description import differences
+from distill.runs.description import RunRefused, differences
+from distill.runs.locking import Lock
 from distill.student.base import Base, open_base
 from distill.student.config import StudentError, StudentRefused, TrainingConfig
 from distill.student.curve import draw, points_of
@@ -42,6 +43,7 @@ from signatures.student import StudentStep
 _LIBRARIES = ("tagllm", "torch", "transformers", "trl", "peft", "accelerate", "datasets")
 _STEPS: Mapping[str, StudentStep] = {"tags": "tags", "preference": "tags", "cot": "cot"}
 _CACHE = "cache"
+_LOCK = "lock"
 _MERGED = "merged"
 
 
@@ -75,10 +77,47 @@ def train(
     )
     if _is_done(out, description):
         return read_student(out)
-    training = out / TRAINING
+    with _writing(out / TRAINING):
+        _train(corpus, summary, base, out, config, description, told)
+    return read_student(out)
+
+
+@contextlib.contextmanager
+def _writing(training: Path) -> Iterator[None]:
+    """The folder of a training, held by this process, or by the first of those that train together.
+
+    What was made in vain is removed.
+    """
+    training.mkdir(parents=True, exist_ok=True)
+    file = training / _LOCK
+    try:
+        lock = Lock(file) if os.environ.get("RANK", "0") == "0" else None
+    except RunRefused as error:
+        raise StudentRefused(str(error)) from None
+    try:
+        yield
+    finally:
+        if lock is not None:
+            file.unlink(missing_ok=True)
+            lock.release()
+        with contextlib.suppress(OSError):  # they are not empty: there is something to keep
+            training.rmdir()
+            training.parent.rmdir()
+
+
+def _train(
+    corpus: Path,
+    summary: CorpusSummary,
+    base: str,
+    out: Path,
+    config: TrainingConfig,
+    description: Description,
+    told: Told,
+) -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    training = out / TRAINING
     opened = open_base(base, config)
     cache = training / _CACHE / str(os.getpid())
     cache.mkdir(parents=True)
@@ -106,11 +145,8 @@ def train(
         trainer.accelerator.wait_for_everyone()
     finally:
         shutil.rmtree(cache, ignore_errors=True)
-        with contextlib.suppress(OSError):  # they are not empty: others train, or there is more than a cache
+        with contextlib.suppress(OSError):  # others train with us, or were killed
             cache.parent.rmdir()
-            training.rmdir()
-            out.rmdir()
-    return read_student(out)
 
 
 def _refuse_empty(corpus: Path, summary: CorpusSummary, config: TrainingConfig) -> None:
@@ -144,6 +180,8 @@ def _is_done(out: Path, description: Description) -> bool:
         if not any((out / TRAINING / CHECKPOINTS).glob("checkpoint-*")):
             return False  # nothing was learned yet
         known = parsed(file.read_bytes(), Description, str(file))
+    elif [file.name for file in out.iterdir()] == [TRAINING]:
+        return False  # killed before anything was learned
     else:
         raise StudentRefused(f"{out} holds other files and no student; name a new folder")
     changed = differences(known.model_dump(mode="json"), description.model_dump(mode="json"))
@@ -155,16 +193,14 @@ def _is_done(out: Path, description: Description) -> bool:
 
 
 def _base_digest(base: str) -> str:
-    """Of a folder's weights and settings, by names, sizes and beginnings; empty for a name on the hub."""
+    """Of a folder's weights and settings; empty for a name on the hub."""
     folder = Path(base)
     if not folder.is_dir():
         return ""
     digest = hashlib.blake2b(digest_size=16)
     for file in sorted(folder.iterdir()):
         if file.suffix in (".json", ".safetensors", ".jinja") and file.is_file():
-            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-            with file.open("rb") as opened:
-                digest.update(opened.read(1 << 20))
+            digest.update(f"{file.name}\0{digest_of_file(file)}\0".encode())
     return digest.hexdigest()
 
 

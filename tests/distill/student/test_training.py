@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from distill.corpus import CorpusError
+from distill.runs.locking import Lock
 from distill.student import StudentError, StudentRefused, TrainingConfig, read_curve, read_student, train
-from distill.student.folder import CHECKPOINTS, LEARNED, LOGS, TRAINING, read_learned
+from distill.student.folder import CHECKPOINTS, LOGS, TRAINING, read_learned
 from tests.distill.corpus.made import asked_run, built, hostile_run, plain_run
 from tests.distill.student import made, tiny_text
 
@@ -158,6 +159,15 @@ def test_a_folder_is_never_trained_into_twice(plain: Path, reading: Path, tmp_pa
     assert [file.name for file in other.iterdir()] == ["letter.txt"]
 
 
+def test_one_process_at_a_time_trains_into_a_folder(plain: Path, reading: Path, tmp_path: Path) -> None:
+    training = tmp_path / "student" / TRAINING
+    training.mkdir(parents=True)
+    lock = Lock(training / "lock")
+    with pytest.raises(StudentRefused, match=rf"is being written by process {os.getpid()} .*; wait for it, or stop it"):
+        train(plain, str(reading), tmp_path / "student", TrainingConfig(**QUICK))
+    lock.release()
+
+
 def test_what_cannot_be_trained_says_why_and_the_way_out(
     plain: Path, hostile: Path, reading: Path, tmp_path: Path
 ) -> None:
@@ -181,7 +191,7 @@ def test_what_cannot_be_trained_says_why_and_the_way_out(
     with pytest.raises(StudentError, match="cannot be loaded"):
         train(plain, str(broken), out, quick)
     assert not (tmp_path / "ran").exists()
-    assert not (out / LEARNED).exists()
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,18 @@ def build(
     layers: int = 2,
     vocabulary: int = 800,
     positions: int = 8192,
+    phrases: bool = False,
 ) -> Path:
-    """Write the checkpoint into `folder` and return it; the same seed gives the same weights."""
+    """Write the checkpoint into `folder` and return it; the same seed gives the same weights.
+
+    With `phrases` tokens may reach over spaces: what is always the same, such as instructions, is a few of them.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not phrases)
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
