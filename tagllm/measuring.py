@@ -21,6 +21,7 @@ from recommend.methods import METHODS, Writer, open_method
 from recommend.shown import with_tags
 from recommend.splitting import split
 from signatures.metrics.intervals import CONFIDENCE
+from tagllm.pairing import check_learned
 from tagllm.recommending import Behaviour, ReadNotes, Told, all_notes, clicks_on, seen_by, telling
 from tagllm.showing import printable
 
@@ -177,6 +178,8 @@ def run_eval(
         known = all_notes(notes, messages, told)
         clicks = clicks_on(interactions, list(known.notes), behaviour, definitions[0], messages, told)
         parts = split(clicks, behaviour.by, share=behaviour.share, seed=behaviour.seed)
+        for model in filter(None, (method.partition("=")[2] for method in methods)):
+            check_learned(Path(model), parts, behaviour)
         tasks: dict[Definition, Task] = {
             options.definition: make_task(parts, options, targets=targets, exposure=exposure) for options in definitions
         }

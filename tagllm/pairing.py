@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -18,7 +19,7 @@ from rich.text import Text
 from notes.records import Record
 from recommend import PairOptions, RecommendError
 from recommend.pairs import find_pairs, write_pairs
-from recommend.splitting import SplitBy, split
+from recommend.splitting import Split, SplitBy, split
 from tagllm.recommending import Behaviour, all_notes, clicks_on, telling
 
 SUMMARY, TRAIN, TEST = "pairs.json", "train.jsonl", "test.jsonl"
@@ -102,6 +103,38 @@ def run_pairs(
         write_pairs(out / TEST, test)
         (out / SUMMARY).write_text(summary.model_dump_json(indent=1) + "\n", "utf-8")
     return summary
+
+
+def check_learned(model: Path, parts: Split, behaviour: Behaviour) -> None:
+    """That a model did not learn from what it is to be measured on, where its folder holds the `pairs.json` it was
+    trained with.
+
+    By time it must have learned from earlier clicks only; by note it must have held the same notes out, or more.
+
+    Raises:
+        RecommendError: it may have seen the test.
+    """
+    file = model / SUMMARY
+    if not file.is_file():
+        return
+    try:
+        learned = PairsSummary.model_validate_json(file.read_bytes())
+    except (ValidationError, OSError) as error:
+        raise RecommendError(f"{file}: not what tagllm recommend pairs writes: {str(error).splitlines()[0]}") from None
+    earlier = learned.cut is not None and parts.cut is not None and learned.cut.timestamp() * 1000 <= parts.cut
+    held = learned.split in ("note", "both") and learned.seed == behaviour.seed
+    held = held and learned.test_share >= behaviour.share
+    if (
+        (parts.by in ("time", "both") and not earlier)
+        or (parts.by in ("note", "both") and not held)
+        or parts.by == "none"
+    ):
+        when = f", of clicks before {learned.cut:%Y-%m-%d %H:%M} UTC" if learned.cut else ""
+        raise RecommendError(
+            f"{model} learned from pairs divided by {learned.split}{when}, test share {learned.test_share:g}, seed "
+            f"{learned.seed}: it may have seen what --split {parts.by} --test-share {behaviour.share:g} --seed "
+            f"{behaviour.seed} measures; measure it as it was trained"
+        )
 
 
 def as_json(summary: PairsSummary, out: Path) -> dict[str, Any]:

@@ -43,7 +43,9 @@ class Embedder(Protocol):
         """Make it ready.
 
         Args:
-            model: Folder of a trained model, or of what `save` wrote; None: none was given.
+            model: Folder of a trained model, or of what `save` wrote; None: none was given. A model that learned from
+                pairs holds the `pairs.json` that `tagllm recommend pairs` wrote with them: evaluation compares it with
+                its own division and refuses a model that may have seen the test.
             notes: The notes it will be used on, for a method that counts words before it embeds (tfidf); others leave
                 them unread. Clicks are never handed over, so nothing of the test period's behaviour can leak here.
 

@@ -187,6 +187,47 @@ def test_a_method_that_generates_is_measured_and_never_shown_the_gold(monkeypatc
     assert generated["metrics"]["set-F1"] == pytest.approx(100, abs=2 * share)
 
 
+@pytest.mark.parametrize(
+    ("learned", "measured_by", "sound"),
+    [
+        (("--split", "time"), ("--split", "time"), True),
+        (("--split", "time", "--test-share", 0.4), ("--split", "time"), True),
+        (("--split", "time", "--test-share", 0.1), ("--split", "time"), False),
+        (("--split", "note", "--test-share", 0.3), ("--split", "note", "--test-share", 0.2), True),
+        (("--split", "note", "--test-share", 0.2), ("--split", "note", "--test-share", 0.3), False),
+        (("--split", "note"), ("--split", "note", "--seed", 1), False),
+        (("--split", "note"), ("--split", "time"), False),
+        (("--split", "both", "--test-share", 0.4), ("--split", "both", "--test-share", 0.4), True),
+        (("--split", "time"), ("--split", "both", "--test-share", 0.4), False),
+        (("--split", "time"), ("--split", "none"), False),
+    ],
+)
+def test_a_model_is_not_measured_on_what_it_may_have_learned(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    learned: tuple[object, ...],
+    measured_by: tuple[object, ...],
+    sound: bool,
+) -> None:
+    monkeypatch.setitem(METHODS, "author", f"{__name__}:Author")
+    assert tagllm("pairs", *BOTH, "--out", tmp_path / "model", *learned).exit_code == 0
+    words = (
+        "--method",
+        "author",
+        "--model",
+        tmp_path / "model",
+        "--pairs",
+        "cooccurrence",
+        "--resamples",
+        2,
+        *measured_by,
+    )
+    if sound:
+        assert tagllm("eval", *BOTH, *words).exit_code == 0
+    else:
+        assert "it may have seen what --split" in refusal("eval", *BOTH, *words)
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recommend") / "index"
