@@ -1,6 +1,7 @@
 """`tagllm recommend`: pairs, eval, index and search, on the example notes and on input that is wrong."""
 
 import json
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from distill.runs.lines import sealed
 from notes import FinalTag, Note, Trace
 from notes.reading import read_notes
 from recommend import Vectors
@@ -122,34 +124,38 @@ def test_eval_shows_tables_of_methods_slices_and_differences() -> None:
         assert words in done.stdout
 
 
-def run_of(folder: Path, tags: dict[str, tuple[str, ...]]) -> Path:
-    """A run over the example notes that gave these tags."""
-    done = CliRunner().invoke(main, ["run", str(NOTES), "--out", str(folder), "--limit", "1"])
+@pytest.fixture(scope="module")
+def made_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "run"
+    done = CliRunner().invoke(main, ["run", str(NOTES), "--out", str(folder), "--id", "sg-night-3d"])
     assert done.exit_code == 0, done.output
-    from distill.runs.lines import sealed
+    return folder
 
+
+def run_of(made_run: Path, folder: Path, tags: dict[str, tuple[str, ...]]) -> Path:
+    """A run over the example notes that gave these tags."""
+    shutil.copytree(made_run, folder)
     made = {"lang": "en", "category": "", "steps": (), "teacher": "", "model": ""}
     lines = []
     for note in read_notes(NOTES):
         if isinstance(note, Note) and note.id in tags:
             given = tuple(FinalTag(tag=tag, confidence=0.9) for tag in tags[note.id])
             lines.append(sealed(Trace(note_id=note.id, note_digest=note.digest, tags=given, **made)))
-    part = folder / "traces" / "part-00000.jsonl"
-    part.write_bytes(b"".join(lines))
+    (folder / "traces" / "part-00000.jsonl").write_bytes(b"".join(lines))
     return folder
 
 
-def test_tags_of_a_run_take_the_place_of_the_authors(tmp_path: Path) -> None:
+def test_tags_of_a_run_take_the_place_of_the_authors(made_run: Path, tmp_path: Path) -> None:
     notes = [note for note in read_notes(NOTES) if isinstance(note, Note)]
-    run = run_of(tmp_path / "run", {note.id: note.hashtags for note in notes})
+    run = run_of(made_run, tmp_path / "run", {note.id: note.hashtags for note in notes})
     found = measured("--method", "tfidf", "--tags", "hashtags", "--tags", run, "--tags", "none")
     rows = {row["tags"]: row["metrics"] for row in found["rows"] if row["pairs"] == "cooccurrence"}
     assert rows[str(run)] == rows["hashtags"]
     assert rows[str(run)] != rows["none"]
 
 
-def test_a_run_over_other_notes_and_what_is_no_run_are_refused(tmp_path: Path) -> None:
-    run = run_of(tmp_path / "run", {})
+def test_a_run_over_other_notes_and_what_is_no_run_are_refused(made_run: Path, tmp_path: Path) -> None:
+    run = run_of(made_run, tmp_path / "run", {})
     assert "the run tagged none of these" in refusal("eval", *BOTH, "--method", "tfidf", "--tags", run)
     assert "is no run" in refusal("eval", *BOTH, "--method", "tfidf", "--tags", tmp_path)
 
