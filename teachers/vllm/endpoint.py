@@ -25,6 +25,8 @@ _AWAY = (1.0, 30.0)
 """Seconds without requests: the first time, and at most."""
 _PICTURES = 4096
 """Pictures remembered as held by a server: its own cache is of a few gigabytes."""
+_LONGEST = 16 << 20
+"""Bytes of an answer; the longest that may be asked for has well under a million characters."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Endpoint:
         self.managed = managed
         self.api_key = api_key
         self._limits = limits or Limits()
-        self._headers = {"Content-Type": "application/json"}
+        # Nothing is unpacked: a small answer stays a small one.
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._spool = spool
@@ -141,6 +144,7 @@ class Endpoint:
         Raises:
             lm15.TransportError: no connection, or it broke off.
             lm15.TimeoutError: no answer in time.
+            lm15.ServerError: the answer is longer than any answer is.
         """
         import aiohttp
 
@@ -153,7 +157,7 @@ class Endpoint:
             async with posted as response:
                 hint = response.headers.get("Retry-After", "")
                 after = float(hint) if hint.isdigit() else None
-                return Reply(response.status, await response.read(), after)
+                return Reply(response.status, await self._read(response), after)
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             limit = self._limits.connect if isinstance(error, aiohttp.ConnectionTimeoutError) else self._limits.answer
             raise lm15.TimeoutError(f"{self.base_url} gave no answer within {limit:.0f} s") from None
@@ -162,6 +166,17 @@ class Endpoint:
             raise lm15.TransportError(f"{self.base_url}: {why[:300]}") from None
         finally:
             self.outstanding -= 1
+
+    async def _read(self, response: "aiohttp.ClientResponse") -> bytes:
+        if response.content_length is not None and response.content_length <= _LONGEST:
+            return await response.read()
+        data = bytearray()
+        async for chunk in response.content.iter_any():
+            data += chunk
+            if len(data) > _LONGEST:
+                response.close()
+                raise lm15.ServerError(f"{self.base_url} answered with more than {_LONGEST >> 20} MiB; is it a model?")
+        return bytes(data)
 
     async def back(self) -> None:
         """Wait until a managed server runs again; others are left to their time away.
@@ -190,6 +205,7 @@ class Endpoint:
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
                 timeout=aiohttp.ClientTimeout(total=self._limits.answer, sock_connect=self._limits.connect),
                 trust_env=False,
+                auto_decompress=False,
             )
             self._sessions[loop] = session
         return session

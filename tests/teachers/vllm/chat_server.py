@@ -25,7 +25,7 @@ class Say:
     headers: dict[str, str] = field(default_factory=dict)
     fault: Literal["", "drop", "cut", "stall", "nonsense"] = ""
     """drop: the connection is closed; cut: in the middle of the answer; stall: it is silent for a while."""
-    silence: float = 2.0
+    silence: float = 10.0
     """Seconds of a stall."""
     forward: str = ""
     """Base address of a server whose answer is passed on instead of `text`."""

@@ -19,13 +19,16 @@ from dspy.utils.exceptions import LMInvalidRequestError
 
 from teachers.cache import RequestCache
 from teachers.receipts import Receipt, receipt
+from teachers.vllm import endpoint
 from teachers.vllm.endpoint import Endpoint, Limits
 from teachers.vllm.engine import SyncEngine, VllmEngine, vllm_lm
 from teachers.vllm.load import Load
 from teachers.vllm.servers import Servers
 from tests.teachers.vllm.chat_server import Say, chat_server
 
-QUICK = Limits(connect=1.0, answer=1.0, patience=1.0)
+PATIENT = Limits(connect=60.0, answer=60.0, patience=60.0)
+QUICK = Limits(connect=60.0, answer=3.0, patience=60.0)
+"""For servers that stall."""
 PNG = base64.b64encode(b"\x89PNG not really").decode()
 DIGEST = hashlib.sha256(base64.b64decode(PNG)).hexdigest()
 
@@ -36,9 +39,9 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("teachers.vllm.endpoint._AWAY", (0.05, 0.1))
 
 
-def engine(*base_urls: str, cache: RequestCache | None = None, **settings: Any) -> VllmEngine:
-    endpoints = [Endpoint(url, limits=QUICK) for url in base_urls]
-    return VllmEngine(Servers(endpoints, limits=QUICK), "m", cache=cache, load=Load(64), **settings)
+def engine(*base_urls: str, cache: RequestCache | None = None, limits: Limits = PATIENT, **settings: Any) -> VllmEngine:
+    endpoints = [Endpoint(url, limits=limits) for url in base_urls]
+    return VllmEngine(Servers(endpoints, limits=limits), "m", cache=cache, load=Load(64), **settings)
 
 
 def request(text: str = "Hello", *, picture: bool = False, **config: Any) -> lm15.Request:
@@ -109,7 +112,7 @@ def test_picture_travels_once_and_again_when_the_server_lost_it() -> None:
 
 def test_picture_for_a_server_of_our_own_is_a_file(tmp_path: Path) -> None:
     with chat_server([Say()]) as server:
-        endpoint = Endpoint(server.base_url, limits=QUICK, spool=tmp_path)
+        endpoint = Endpoint(server.base_url, limits=PATIENT, spool=tmp_path)
         asked(VllmEngine(Servers([endpoint]), "m"), request(picture=True))
         assert picture_of(server.requests[0])["image_url"] == {"url": (tmp_path / f"{DIGEST}.png").as_uri()}
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [base64.b64decode(PNG)]
@@ -137,7 +140,7 @@ def test_address_in_a_request_is_refused_before_anything_is_sent() -> None:
 )
 def test_passing_fault_is_asked_again(fault: Say) -> None:
     with chat_server([fault, Say("at last")]) as server:
-        one = engine(server.base_url)
+        one = engine(server.base_url, limits=QUICK if fault.fault == "stall" else PATIENT)
         assert text_of(asked(one, request())[0]) == "at last"
         assert len(server.requests) == 2
         assert one.servers.retried == 1
@@ -183,6 +186,15 @@ def test_nonsense_is_an_error_that_shows_it() -> None:
         (error,) = asked(engine(server.base_url), request())
     assert isinstance(error, lm15.ServerError)
     assert "It works!" in str(error)
+
+
+def test_endless_answer_is_an_error_and_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "_LONGEST", 1 << 20)
+    with chat_server([Say("x" * (1 << 20))]) as server:
+        [error] = asked(engine(server.base_url), request())
+    assert isinstance(error, lm15.ServerError)
+    assert "more than 1 MiB" in str(error)
+    assert len(server.requests) == 1
 
 
 def free_port() -> int:
@@ -309,7 +321,7 @@ def faulty(seed: int) -> Callable[[dict[str, Any], int], Say]:
 
 def test_every_request_through_a_faulty_server_gets_its_own_answer() -> None:
     with chat_server(faulty(0)) as server:
-        one = engine(server.base_url)
+        one = engine(server.base_url, limits=QUICK)
         answers = asked(one, *(request(str(number)) for number in range(200)))
         assert [json.loads(text_of(answer))["said"] for answer in answers] == [str(number) for number in range(200)]
         assert one.servers.retried == len(server.requests) - 200 > 0
