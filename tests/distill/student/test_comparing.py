@@ -1,5 +1,7 @@
 """A student beside its teacher: paired differences, likeness, costs, and scores by interest."""
 
+from typing import Any
+
 import pytest
 
 from distill.student.comparing import Judged, compare, costs_of
@@ -24,7 +26,7 @@ def asked(outcome: Trace, requests: int, *, again: bool = False, cached: bool = 
         if again and number == requests - 1:
             messages += [{"role": "assistant", "content": "{"}]
             messages += [{"role": "user", "content": "That answer breaks the form asked for: no JSON. Answer again."}]
-        sent = {"messages": messages}
+        sent: Any = {"messages": messages}
         steps.append(
             StepRecord(name="draft", program="m", request=sent, prompt_tokens=100, completion_tokens=10, cached=cached)
         )
