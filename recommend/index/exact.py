@@ -16,6 +16,8 @@ _FIRST = 1 << 12
 """Vectors of the first block, all of which are looked at; the next ones are twice as large each."""
 _SCORES = 1 << 22
 """Similarities at a time, 16 MB: fewer make the product's threads wait for one another."""
+_NUMBERS = 1 << 24
+"""Of vectors at a time: 64 MB where they must be made float32 first."""
 
 
 class Found(NamedTuple):
@@ -42,7 +44,7 @@ def search_exact(
     least = np.full(len(queries), -np.inf, dtype=np.float32)
     gone = np.zeros(0, np.int64) if gone is None else gone
     columns = np.ascontiguousarray(queries.T, dtype=np.float32)
-    largest = max(1, _SCORES // max(1, len(queries)))
+    largest = max(1, min(_SCORES // max(1, len(queries)), _NUMBERS // max(1, queries.shape[1])))
     size = min(_FIRST, largest)
     scores = np.empty((largest, len(queries)), dtype=np.float32)
     begin = 0
@@ -55,7 +57,8 @@ def search_exact(
             inside = gone[np.searchsorted(gone, first) : np.searchsorted(gone, first + len(block))] - first
             if len(inside):
                 product[inside] = -np.inf
-            rows = np.flatnonzero((product > least).any(axis=1))
+            better = product > least
+            rows = np.flatnonzero(better if len(queries) == 1 else better.any(axis=1))
             closer = product[rows] > least
             for query in np.flatnonzero(closer.any(axis=0)):
                 new = rows[closer[:, query]]

@@ -59,6 +59,8 @@ def test_exact_search_is_sorting(monkeypatch: pytest.MonkeyPatch, scores: int, k
     found = search_exact(QUERIES, [vectors[:130], vectors[130:]], k)
     assert found.rows[:, :300].tolist() == plain(vectors, QUERIES, k)
     assert (found.rows[:, 300:] == -1).all()
+    alone = search_exact(QUERIES[3:4], [vectors], k)
+    assert alone.rows.tolist() == found.rows[3:4].tolist()
     near = QUERIES @ vectors.T
     assert found.scores[:, :300] == pytest.approx(-np.sort(-near, axis=1)[:, :k], abs=1e-6)
     gone = np.array(sorted({int(row) for row in found.rows[:, 0]}))
