@@ -28,8 +28,9 @@ MIN_NOTES = 30
 """Evidence notes with a tag of the handbook; from fewer nothing is learned."""
 FOLDS = 4
 """Parts of the notes: each is described as if the handbook had never seen it."""
-_LEARNED_FROM = 3200
-"""Notes whose candidates are learned from; more of them take longer and teach little. All of them are remembered."""
+_LEARNED_FROM = 5000
+"""Notes whose candidates are learned from: on 4,945 questions, F1@3 grew by 0.2 from 3,200 of them to all. All notes are
+remembered."""
 _BATCH = 128
 
 
