@@ -180,6 +180,7 @@ def _slices(task: Task, rows: Sequence[Row], metric: str) -> Table:
     table.add_column("tags", overflow="fold")
     low, high = task.exposure
     said = {"low_exposure": f"low: ≤ {low:,} users", "high_exposure": f"high: ≥ {high:,} users"}
+    said["both_cold"] = "both cold"
     parts = [part for part in rows[0].numbers if part != "all"]
     for part in parts:
         count = max(found.queries for found in rows[0].numbers[part].values())

@@ -21,7 +21,8 @@ class Task:
     targets: NDArray[np.int64]
     """Row of the target, shape (m,)."""
     slices: dict[str, NDArray[np.bool_]]
-    """Parts of the pairs, by their target: `low_exposure`, `high_exposure`, `warm`, `cold`, each of shape (m,)."""
+    """Parts of the pairs, by their target: `low_exposure`, `high_exposure`, `warm`, `cold`; `both_cold` where the query
+    is cold too. Each of shape (m,)."""
     exposure: tuple[int, int]
     """Users of a target of low exposure at most, of high exposure at least."""
     options: PairOptions
@@ -41,7 +42,7 @@ def make_task(
 ) -> Task:
     """Pairs out of the test clicks, and the notes to rank.
 
-    A target is cold when nobody clicked it in training. Its exposure is how many users clicked it, in training and
+    A note is cold when nobody clicked it in training. Its exposure is how many users clicked it, in training and
     test; low and high are the lowest and the highest third of the targets, or what `exposure` says.
 
     Args:
@@ -71,6 +72,7 @@ def make_task(
         "high_exposure": (exposed >= high) & (exposed > low),
         "warm": ~cold,
         "cold": cold,
+        "both_cold": cold & (parts.seen[pairs.queries] == 0),
     }
     return Task(
         pool=tuple(pairs.ids[note] for note in tested),

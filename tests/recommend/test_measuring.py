@@ -163,7 +163,9 @@ def test_a_task_ranks_the_notes_of_the_test_and_knows_which_are_cold(tmp_path: P
     learned = {clicks.ids[note] for note in parts.train.notes}
     assert set(asked.pool) == tested
     for pair, target in enumerate(asked.targets):
-        assert asked.slices["cold"][pair] == (asked.pool[target] not in learned)
+        cold = asked.pool[target] not in learned
+        assert asked.slices["cold"][pair] == cold
+        assert asked.slices["both_cold"][pair] == (cold and asked.pool[asked.queries[pair]] not in learned)
     assert (asked.slices["cold"] ^ asked.slices["warm"]).all()
     assert not (asked.slices["low_exposure"] & asked.slices["high_exposure"]).any()
 

@@ -96,7 +96,7 @@ def test_eval_gives_every_method_and_kind_of_tags_by_both_definitions() -> None:
         for name, value in row["metrics"].items():
             low, high = row["intervals"][name]
             assert 0 <= low <= value <= high <= 100
-        assert row["slices"].keys() <= {"low_exposure", "high_exposure", "warm", "cold"}
+        assert row["slices"].keys() <= {"low_exposure", "high_exposure", "warm", "cold", "both_cold"}
         assert row["slices"]["warm"]["queries"] + row["slices"]["cold"]["queries"] == row["queries"]
     assert len(found["differences"]) == 2 * 4
     by_name = {(row["pairs"], row["method"], row["tags"]): row for row in found["rows"]}
