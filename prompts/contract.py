@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from prompts.program import PromptError, PromptProgram
 
 _FORM = frozenset({"max_words", "min_han", "max_han"})
+_NOTE = frozenset({"note"})
 SLOTS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "tagging": {
         "describe": frozenset(),
@@ -17,6 +18,7 @@ SLOTS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "student": {step: frozenset({"min_tags", "max_tags"}) | _FORM for step in ("tags", "cot")},
     "handbook": {"name": frozenset({"max_words", "max_han", "max_attributes"}), "merge": frozenset()},
     "judge": {"judge": frozenset()},
+    "compression": {"category": _NOTE, "hashtags": _NOTE | {"count"}, "word": _NOTE},
 }
 """By program and step. Words without one of them leave an option of the command line without effect."""
 

@@ -50,12 +50,11 @@ def generative_loss(logits: Any, labels: Any) -> Any:
     import torch
 
     with torch.autocast(logits.device.type, enabled=False):
-        logits, labels = logits[:, :-1], labels[:, 1:]
-        logits = logits if logits.dtype == torch.float64 else logits.float()
-        total = torch.nn.functional.cross_entropy(
-            logits.reshape(-1, logits.shape[-1]), labels.reshape(-1), ignore_index=IGNORED, reduction="sum"
-        )
-        return total / (labels != IGNORED).sum().clamp(min=1)
+        labels = labels[:, 1:]
+        kept = labels != IGNORED
+        wanted, said = labels[kept], logits[:, :-1][kept]
+        said = said if said.dtype == torch.float64 else said.float()
+        return torch.nn.functional.cross_entropy(said, wanted, reduction="sum") / max(len(wanted), 1)
 
 
 def joint_loss(contrastive: Any, generative: Any, alpha: float) -> Any:
@@ -66,8 +65,8 @@ def joint_loss(contrastive: Any, generative: Any, alpha: float) -> Any:
 def gathered(rows: Any) -> Any:
     """The rows of all processes, in the order of their ranks, shape (w · n, …); alone, the rows themselves.
 
-    The gradient flows back to the process a row came from. Each process computes the loss of the whole batch, so a row's
-    gradient arrives w times; averaging over the processes, as distributed training does, makes it one batch's gradient.
+    The gradient flows back to the process a row came from. Each process computes the loss of the whole batch, so a
+    row's gradient arrives w times; averaging over the processes, as distributed training does, makes it one batch's.
     Each process must bring as many rows.
     """
     import torch.distributed

