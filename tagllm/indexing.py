@@ -23,8 +23,6 @@ from tagllm.recommending import stream_notes, tags_shown, telling
 from tagllm.showing import printable
 
 Asked = Literal["auto", "id", "file", "text"]
-_LONGEST = 1000
-"""Characters of an argument that may name a file."""
 
 
 def run_index(
@@ -184,7 +182,7 @@ def _asked(word: str, index: NoteIndex, kind: Asked, messages: Console) -> list[
         return [(Asking(one.id, one.title, one.tags, row), None)]
     if kind == "id":
         raise RecommendError(f"no note with id {printable(word, 80)!r} among the {len(index):,} of the index")
-    if kind == "file" or (kind == "auto" and len(word) <= _LONGEST and Path(word).is_file()):
+    if kind == "file" or (kind == "auto" and _is_file(word)):
         notes = list(stream_notes(Path(word), messages))
         if not notes:
             raise RecommendError(f"{printable(word, 80)} holds no note to search with")
@@ -195,6 +193,12 @@ def _asked(word: str, index: NoteIndex, kind: Asked, messages: Console) -> list[
     if not word.strip():
         raise RecommendError("an empty text has no neighbours; give a note's id, a file of notes, or some words")
     return [(Asking("", word, (), None), Note(id="query", content=word[:200_000]))]
+
+
+def _is_file(word: str) -> bool:
+    with contextlib.suppress(OSError, ValueError):  # a text may be too long for a name, or hold what no name can
+        return Path(word).is_file()
+    return False
 
 
 def indexed(manifest: Manifest, folder: Path) -> RenderableType:

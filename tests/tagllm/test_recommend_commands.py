@@ -254,6 +254,8 @@ def test_search_by_id_by_text_and_by_file(index: Path, tmp_path: Path) -> None:
     said = json.loads(tagllm("search", "Marina Bay night view", "--index", index, "-k", 1, "--json").stdout)
     assert said["query"]["id"] is None
     assert said["neighbours"][0]["id"] == "sg-night-3d"
+    long = json.loads(tagllm("search", "Marina Bay night view " * 200, "--index", index, "-k", 1, "--json").stdout)
+    assert long["neighbours"][0]["id"] == "sg-night-3d"
     file = tmp_path / "new.jsonl"
     file.write_text('{"id": "new", "title": "Slow feeder for a cat that eats too fast"}\n', "utf-8")
     shown = tagllm("search", file, "sg-night-3d", "--index", index)
