@@ -1,5 +1,6 @@
 """`tagllm recommend`: pairs of notes, an index of their vectors, searching it, and how good a method is."""
 
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -35,67 +36,66 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
         return tuple(sorted({int(word) for word in words}))
 
 
+_BEHAVIOUR: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+    click.option(
+        "--split",
+        "by",
+        type=click.Choice(["time", "note", "both", "none"]),
+        default="time",
+        show_default=True,
+        help="What divides clicks to learn from and clicks to be measured on. time: the latest are for the test. "
+        "note: those on notes held out. both: later clicks on notes held out. none: all are in both parts.",
+    ),
+    click.option(
+        "--test-share",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.2,
+        show_default=True,
+        help="Of the clicks (time), of the notes (note), of each (both).",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of the notes that are held out."),
+    click.option(
+        "--min-strength",
+        type=float,
+        help="Interactions with less `strength` are no clicks.  [default: 4 where strengths are ratings of five]",
+    ),
+    click.option(
+        "--lowest",
+        type=click.FloatRange(0),
+        default=0.01,
+        show_default=True,
+        help="Score of a pair (cooccurrence).",
+    ),
+    click.option(
+        "--highest",
+        type=click.FloatRange(0),
+        default=30.0,
+        show_default=True,
+        help="Score of one (cooccurrence).",
+    ),
+    click.option(
+        "--support",
+        type=click.IntRange(1),
+        default=2,
+        show_default=True,
+        help="Users of a pair, at least (cosine).",
+    ),
+    click.option(
+        "--most", type=click.IntRange(1), default=10, show_default=True, help="Targets of a note, best first."
+    ),
+    click.option(
+        "--most-clicks",
+        type=click.IntRange(2, 100_000),
+        default=2000,
+        show_default=True,
+        help="Notes a user clicked; users with more are set aside: N clicks make N² pairs.",
+    ),
+)
+
+
 def _behaviour(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options on how interactions are read, divided and paired."""
-    for option in reversed(
-        (
-            click.option(
-                "--split",
-                "by",
-                type=click.Choice(["time", "note", "both", "none"]),
-                default="time",
-                show_default=True,
-                help="What divides clicks to learn from and clicks to be measured on. time: the latest are for the test. "
-                "note: those on notes held out. both: later clicks on notes held out. none: all are in both parts.",
-            ),
-            click.option(
-                "--test-share",
-                type=click.FloatRange(0, 1, min_open=True, max_open=True),
-                default=0.2,
-                show_default=True,
-                help="Of the clicks (time), of the notes (note), of each (both).",
-            ),
-            click.option("--seed", type=int, default=0, show_default=True, help="Of the notes that are held out."),
-            click.option(
-                "--min-strength",
-                type=float,
-                help="Interactions with less `strength` are no clicks.  [default: 4 where strengths are ratings of five]",
-            ),
-            click.option(
-                "--lowest",
-                type=click.FloatRange(0),
-                default=0.01,
-                show_default=True,
-                help="Score of a pair (cooccurrence).",
-            ),
-            click.option(
-                "--highest",
-                type=click.FloatRange(0),
-                default=30.0,
-                show_default=True,
-                help="Score of one (cooccurrence).",
-            ),
-            click.option(
-                "--support",
-                type=click.IntRange(1),
-                default=2,
-                show_default=True,
-                help="Users of a pair, at least (cosine).",
-            ),
-            click.option(
-                "--most", type=click.IntRange(1), default=10, show_default=True, help="Targets of a note, best first."
-            ),
-            click.option(
-                "--most-clicks",
-                type=click.IntRange(2, 100_000),
-                default=2000,
-                show_default=True,
-                help="Notes a user clicked; users with more are set aside: N clicks make N² pairs.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+    return functools.reduce(lambda known, option: option(known), reversed(_BEHAVIOUR), command)
 
 
 def _taken(wanted: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
