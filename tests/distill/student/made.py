@@ -30,7 +30,6 @@ KINDS: dict[str, tuple[tuple[int, int, int], tuple[str, str]]] = {
     "dusk": ((200, 60, 40), ("crimson dusk sky", "kite on the beach")),
     "sea": ((30, 80, 200), ("deep blue sea", "ferry to the island")),
     "meadow": ((50, 160, 60), ("green meadow walk", "picnic with goats")),
-    "sand": ((220, 190, 120), ("golden sand dunes", "camel ride")),
 }
 """By kind of picture, its colour and the tags that its teacher gives."""
 

@@ -29,8 +29,8 @@ pytestmark = [
     pytest.mark.vllm,
     pytest.mark.skipif(vllm_server.why_not() is not None, reason=str(vllm_server.why_not())),
 ]
-LEARNED, HELD_OUT = 104, 24
-STEPS = 90
+LEARNED, HELD_OUT = 112, 24
+STEPS = 110
 
 
 class Chain(NamedTuple):
@@ -79,7 +79,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Iterato
     words = made.words(folder)
     corpus = made.corpus_of([made.run_over(notes, folder / "run")], folder / "corpus", views=("tags",), words=words)
     base = made.base(folder / "base", words)
-    config = TrainingConfig(max_steps=STEPS, learning_rate=3e-3, eval_every=45, save_every=45)
+    config = TrainingConfig(max_steps=STEPS, learning_rate=3e-3, eval_every=55, save_every=55)
     summary = train(corpus, str(base), folder / "student", config)
     teacher = made.run_over(held_out, folder / "teacher")
     options = ("--max-model-len", "2048", "--max-num-seqs", "16")
