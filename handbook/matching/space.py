@@ -4,6 +4,7 @@ Where the encoder cannot read a text, its words and characters are what is left 
 the notes of the handbook use their characters in the same places.
 """
 
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
@@ -27,9 +28,9 @@ class Space(NamedTuple):
     """Shape (codes of runs of characters, g)."""
 
     @classmethod
-    def of(cls, words: Postings, grams: Postings, n: int) -> "Space":
-        """The main directions of `n` notes."""
-        return cls(_directions(words, n, WORDS), _directions(grams, n, GRAMS))
+    def of(cls, words: Postings, grams: Postings, n: int, pool: Executor) -> "Space":
+        """The main directions of `n` notes, both kinds at a time."""
+        return cls(*pool.map(_directions, (words, grams), (n, n), (WORDS, GRAMS)))
 
     def place(self, vectors: Floats, words: sparse.csr_matrix, grams: sparse.csr_matrix) -> Floats:
         """Texts in the space, shape (b, d + w + g).
