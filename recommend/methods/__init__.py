@@ -11,6 +11,10 @@ from recommend.methods.embedder import Embedder, Progress, Writer, Written
 METHODS: dict[str, str] = {
     "tfidf": "recommend.methods.tfidf:Tfidf",
     "sbert": "recommend.methods.sbert:Sbert",
+    "prompteol": "recommend.methods.prompteol:PromptEol",
+    "contrast": "recommend.methods.trained:Contrast",
+    "repllama": "recommend.methods.trained:RepLlama",
+    "notellm": "recommend.methods.trained:NoteLlm",
 }
 """Where each method's class is; one line makes a new one known to every command."""
 

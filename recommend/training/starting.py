@@ -6,7 +6,7 @@ from typing import Any
 from recommend.model.network import padded
 from recommend.model.words import Prompted
 
-NOTES = 1024
+NOTES = 512
 """Notes it is fitted on."""
 _AT_ONCE = 32
 _RIDGE = 1e-2

@@ -16,7 +16,7 @@ _NOTES = click.option("--notes", type=click.Path(path_type=Path), required=True,
 _INTERACTIONS = click.option(
     "--interactions", type=click.Path(path_type=Path), required=True, help="Who clicked which note: user_id, note_id."
 )
-_METHODS = "tfidf, sbert"
+_METHODS = "tfidf, sbert, prompteol, contrast, repllama, notellm"
 
 
 class _Numbers(click.ParamType[tuple[int, ...]]):

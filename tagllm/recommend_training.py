@@ -1,0 +1,207 @@
+"""What `tagllm recommend train`, `embed` and `tags` do."""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from notes.records import Note
+from recommend import PairOptions, RecommendError
+from recommend.methods import Writer, open_method
+from recommend.model import ModelSummary
+from recommend.model.folder import Method
+from recommend.pairs import find_pairs
+from recommend.shown import with_tags
+from recommend.splitting import split
+from recommend.training import TrainingConfig
+from tagllm.pairing import SUMMARY, PairsSummary
+from tagllm.recommending import Behaviour, all_notes, clicks_on, stream_notes, tags_shown, telling
+from tagllm.showing import printable
+
+
+def run_train(
+    notes: Path,
+    interactions: Path,
+    out: Path,
+    messages: Console,
+    *,
+    base: str,
+    method: Method,
+    config: TrainingConfig,
+    behaviour: Behaviour,
+    options: PairOptions,
+    tags: str = "none",
+    words: str | None = None,
+) -> tuple[ModelSummary, int]:
+    """Train a model on the pairs of the training clicks; returns what came of it, and rows that were no notes.
+
+    Which clicks it learned from is written beside it (`pairs.json`): evaluation refuses to measure it on those.
+    What is to be written is the author's hashtags, or those of the run that `tags` names.
+
+    Raises:
+        notes.reading.UnreadableInput: notes or interactions cannot be read.
+        recommend.RecommendError: there is nothing to learn from, or the base or the folder cannot be used.
+    """
+    from recommend.training.examples import make_examples
+    from recommend.training.training import train
+
+    first = os.environ.get("RANK", "0") == "0"
+    with telling(messages if first else Console(quiet=True)) as told:
+        known = all_notes(notes, messages, told)
+        clicks = clicks_on(interactions, list(known.notes), behaviour, options, messages, told)
+        parts = split(clicks, behaviour.by, share=behaviour.share, seed=behaviour.seed)
+        pairs = find_pairs(parts.train, options, progress=lambda done, of: told("finding pairs", done, of))
+        shown = tags_shown(tags, known.notes, messages)
+        ordered = [known.notes[id] for id in sorted(known.notes)]
+        learned = {note.id: note.hashtags for note in with_tags(ordered, "hashtags" if shown == "none" else shown)}
+        examples = make_examples(with_tags(ordered, shown), learned, pairs)
+        if examples.left_out:
+            messages.print(f"{examples.left_out:,} pairs have a note without a word and are left out")
+        found = train(examples, base, out, config, method=method, words=words, told=told)
+        if first:
+            summary = PairsSummary(
+                notes=str(notes),
+                interactions=str(interactions),
+                options=options,
+                split=parts.by,
+                test_share=behaviour.share,
+                seed=behaviour.seed,
+                cut=datetime.fromtimestamp(parts.cut / 1000, UTC) if parts.cut is not None else None,
+                held_out=int(parts.held_out.sum()),
+                min_strength=clicks.min_strength,
+                counts={**clicks.counts, "clicks": len(clicks), "rejected_notes": known.rejected},
+                train=len(pairs),
+                test=len(find_pairs(parts.test, options)),
+            )
+            (out / SUMMARY).write_text(summary.model_dump_json(indent=1) + "\n", "utf-8")
+    return found, known.rejected
+
+
+def trained(summary: ModelSummary) -> RenderableType:
+    """What came of a training, for a terminal."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="cyan")
+    table.add_column(overflow="fold")
+    made = summary.made_of
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in summary.loss.items())
+    part = "" if summary.trained_weights == summary.weights else f", {summary.trained_weights:,} of them trained"
+    rows = {
+        "method": made.method,
+        "base": printable(made.base, 200),
+        "pairs": f"{summary.pairs:,} of {summary.notes:,} notes; {summary.cold:,} notes are in none",
+        "weights": f"{summary.weights:,}{part}; vectors of {summary.dimension}",
+        "steps": f"{summary.steps:,} in {summary.seconds:,.0f} s",
+        "loss": f"{losses}; e^τ {np.exp(summary.temperature):.1f}",
+    }
+    for name, value in rows.items():
+        table.add_row(name, Text(value))
+    return Group(table)
+
+
+class Read(NamedTuple):
+    """What was done with the rows of a file."""
+
+    notes: int
+    rejected: int
+    empty: int
+    """Notes without a word: their vector is zeros, nothing is written for them."""
+
+
+def run_embed(
+    path: Path,
+    out: Path,
+    messages: Console,
+    *,
+    method: str,
+    model: Path | None,
+    tags: str,
+    split: str | None,
+    limit: int | None,
+) -> Read:
+    """Write the notes' vectors to a Parquet file with `id` and `vector` (float32, d), in the order of the notes.
+
+    Raises:
+        notes.reading.UnreadableInput: the notes as a whole cannot be read.
+        recommend.RecommendError: the method cannot be used.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    part = out.with_name(f".{out.name}.{os.getpid()}")
+    empty = 0
+    try:
+        with telling(messages) as told:
+            read, rejected = _shown(path, messages, tags, split, limit)
+            embedder = open_method(method, model=model, notes=read)
+            vectors = embedder.embed(read, progress=lambda done, of: told("embedding", done, of))
+            empty = int((~vectors.any(axis=1)).sum())
+            column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1])
+            pq.write_table(pa.table({"id": pa.array([note.id for note in read], pa.string()), "vector": column}), part)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return Read(len(read), rejected, empty)
+
+
+class Tagged(NamedTuple):
+    """A note with what a model writes for it."""
+
+    id: str
+    title: str
+    category: str
+    hashtags: tuple[str, ...]
+
+
+def run_tags(
+    path: Path, messages: Console, *, model: Path, split: str | None, limit: int | None, ids: tuple[str, ...]
+) -> tuple[list[Tagged], Read]:
+    """A category and hashtags for each note, out of its text alone.
+
+    Raises:
+        notes.reading.UnreadableInput: the notes as a whole cannot be read.
+        recommend.RecommendError: the model cannot be used, or none of `ids` is there.
+    """
+    with telling(messages) as told:
+        read, rejected = _shown(path, messages, "none", split, limit)
+        if ids:
+            missing = set(ids) - {note.id for note in read}
+            if missing:
+                raise RecommendError(f"no note {sorted(missing)[0][:80]!r} in {path}; leave --id out for all of them")
+            read = [note for note in read if note.id in ids]
+        writer = open_method("notellm", model=model)
+        assert isinstance(writer, Writer)
+        written = writer.write(read, progress=lambda done, of: told("writing", done, of))
+    found = [Tagged(note.id, note.title, *one) for note, one in zip(read, written, strict=True)]
+    return found, Read(len(read), rejected, sum(not (one.category or one.hashtags) for one in written))
+
+
+def tagged(found: list[Tagged]) -> RenderableType:
+    """Written categories and hashtags, for a terminal."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for name in ("note", "category", "hashtags"):
+        table.add_column(name, overflow="fold")
+    for one in found:
+        tags = " ".join(f"#{printable(tag, 40)}" for tag in one.hashtags)
+        table.add_row(Text(printable(one.title or one.id, 60)), Text(printable(one.category, 40)), Text(tags))
+    return table
+
+
+def lines(found: list[Tagged]) -> Iterator[str]:
+    """As `recommend tags --json` writes them."""
+    for one in found:
+        row = {"id": one.id, "category": one.category, "hashtags": list(one.hashtags)}
+        yield json.dumps(row, ensure_ascii=False)
+
+
+def _shown(path: Path, messages: Console, tags: str, split: str | None, limit: int | None) -> tuple[list[Note], int]:
+    rejects: list[None] = []
+    read = list(stream_notes(path, messages, split=split, limit=limit, on_reject=lambda: rejects.append(None)))
+    return with_tags(read, tags_shown(tags, {note.id: note for note in read}, messages)), len(rejects)
