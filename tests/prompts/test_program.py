@@ -56,7 +56,7 @@ def test_shipped_version_loads_and_is_pinned(id: str) -> None:
 
 @pytest.mark.parametrize("id", SHIPPED)
 def test_every_slot_is_a_limit_and_every_prompt_can_be_rendered(id: str) -> None:
-    limits = {**TagLimits().model_dump(), **NamingLimits().model_dump()}
+    limits = {**TagLimits().model_dump(), **NamingLimits().model_dump(), "note": "{}", "count": 3}
     for step, prompt in prompts.load(id).prompts.items():
         assert prompt.slots <= limits.keys(), f"{id}/{step} asks for {prompt.slots - limits.keys()}"
         text = prompt.render(**{slot: limits[slot] for slot in prompt.slots})
@@ -103,7 +103,7 @@ def test_value_for_words_without_slots_is_named() -> None:
     [
         ("tagging/v9", "no prompt program tagging/v9; on disk: tagging/v1"),
         ("tagging/v0", "on disk: tagging/v1"),
-        ("nothing/v1", "no prompt program nothing/v1; on disk: programs: handbook, judge, student, tagging"),
+        ("nothing/v1", "no prompt program nothing/v1; on disk: programs: compression, handbook, judge, student, tagging"),
         ("tagging", "'tagging' names no prompt program; write NAME/vN, such as tagging/v1"),
         ("tagging/1", "write NAME/vN"),
         ("../tagging/v1", "write NAME/vN"),

@@ -200,7 +200,7 @@ def test_the_default_is_the_latest_version_that_may_be_one(root: Path) -> None:
     assert not prompts.is_stale("tagging/v2", root)
     assert prompts.is_stale("tagging/v10", root)
     assert prompts.is_stale("poems/v1", root)
-    with pytest.raises(PromptError, match="no version of 'poems' can be a default; programs: handbook"):
+    with pytest.raises(PromptError, match="no version of 'poems' can be a default; programs: compression"):
         prompts.default("poems", root)
 
 
