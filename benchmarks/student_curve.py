@@ -86,6 +86,8 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
     wanted = parser.parse_args()
+    if wanted.hidden % 128:
+        parser.error(f"--hidden must be a multiple of 128, got {wanted.hidden}")
     if not (wanted.data / "notes.jsonl").is_file():
         print(json.dumps({"skipped": f"no notes in {wanted.data}"}))
         return
