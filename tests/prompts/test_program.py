@@ -103,7 +103,10 @@ def test_value_for_words_without_slots_is_named() -> None:
     [
         ("tagging/v9", "no prompt program tagging/v9; on disk: tagging/v1"),
         ("tagging/v0", "on disk: tagging/v1"),
-        ("nothing/v1", "no prompt program nothing/v1; on disk: programs: compression, handbook, judge, student, tagging"),
+        (
+            "nothing/v1",
+            "no prompt program nothing/v1; on disk: programs: compression, handbook, judge, student, tagging",
+        ),
         ("tagging", "'tagging' names no prompt program; write NAME/vN, such as tagging/v1"),
         ("tagging/1", "write NAME/vN"),
         ("../tagging/v1", "write NAME/vN"),
