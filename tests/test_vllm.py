@@ -14,7 +14,9 @@ from typing import Any
 import dspy
 import psutil
 import pytest
+from click.testing import CliRunner
 
+import prompts
 from graphs.handbook import HandbookContext, build_handbook
 from graphs.tagging import TaggingContext, build_tagging, tag_notes
 from handbook import HandbookIndex
@@ -23,10 +25,12 @@ from notes import Note
 from notes.pictures import PictureStore
 from notes.reading import read_notes
 from notes.records import Failure, Reject, Trace
+from prompts.contract import problems
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
 from signatures.handbook import HandbookProgram, evidence_program, llm_handbook_program
 from signatures.llm import llm_program
 from signatures.questions import TagLimits
+from tagllm.cli import main
 from teachers.vllm import ManagedServer
 from teachers.vllm.endpoint import Endpoint, Limits
 from teachers.vllm.engine import VllmEngine, vllm_lm
@@ -34,6 +38,7 @@ from teachers.vllm.load import Load
 from teachers.vllm.servers import Servers
 from tests import tiny_idefics3, vllm_server
 from tests.signatures.handbook_clusters import NIGHT, NIGHT_SAID, cluster, 夜景
+from tests.signatures.optimizing.improvable import make_notes
 from tests.teachers.vllm.chat_server import Say, chat_server
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -256,10 +261,28 @@ def test_server_killed_among_many_notes_costs_none_of_them(server: ManagedServer
 
     short = replace(context, program=program, limits=SHORT)
     # Few at a time: outcomes come in order; where all are asked together all may be answered before one is seen.
-    found = asyncio.run(outcomes_of(engine, short, fused=False, concurrency=MANY // 2, at=kill))
+    found = asyncio.run(outcomes_of(engine, short, fused=MANY < 100, concurrency=MANY // 2, at=kill))
     assert server.restarts == before + 1
     assert [outcome.note_id for outcome in found] == [note.id for note in many_notes()]
     assert {o.reason for o in found if isinstance(o, Failure)} <= {"no_tags", "truncated"}
+
+
+def test_every_optimiser_runs_to_its_end_and_leaves_a_valid_version(server: ManagedServer, tmp_path: Path) -> None:
+    """What they find is worth nothing; every proposal, however broken, becomes words that can be used."""
+    notes = tmp_path / "notes.jsonl"
+    notes.write_text("".join(note.model_dump_json(exclude={"extra"}) + "\n" for note in make_notes(6)), "utf-8")
+    for optimizer in ("bootstrap", "mipro", "gepa", "simba"):
+        out = tmp_path / f"{optimizer}/tagging_fused/v2"
+        asked = ["optimize", notes, "--optimizer", optimizer, "--graph", "fused", "--rounds", 1, "--out", out, "--json"]
+        teacher = ["--teacher", "vllm", "--base-url", server.base_url, "--max-tokens", 100]
+        done = CliRunner().invoke(main, [*map(str, (*asked, *teacher, "--budget-requests", 14))])
+        assert done.exit_code == 0, done.output
+        found = json.loads(done.stdout)
+        assert found["ended"] in ("finished", "budget")
+        assert found["requests"] <= 14
+        version = prompts.named(str(out))
+        assert not list(problems(version))
+        assert version.about["optimizer"] == optimizer
 
 
 def test_a_nonsense_model_names_no_interest_but_loses_none(lm: dspy.LM) -> None:

@@ -29,8 +29,11 @@ pytestmark = [
     pytest.mark.vllm,
     pytest.mark.skipif(vllm_server.why_not() is not None, reason=str(vllm_server.why_not())),
 ]
-LEARNED, HELD_OUT = 112, 24
-STEPS = 110
+LEARNED, HELD_OUT = 300, 24
+STEPS = 150
+LEARNED_LOSS = 0.02
+"""Nats a token on notes it did not learn from; guessing the kind of picture costs twice as much. A model this small
+learns to look all at once, now and then later than others: then another start is tried."""
 
 
 class Chain(NamedTuple):
@@ -71,6 +74,16 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def learned(corpus: Path, base: Path, folder: Path) -> tuple[Path, StudentSummary]:
+    """A student that has learned to look."""
+    for seed in range(3):
+        config = TrainingConfig(max_steps=STEPS, learning_rate=3e-3, eval_every=75, save_every=75, seed=seed)
+        summary = train(corpus, str(base), folder / f"student-{seed}", config)
+        if summary.held_out_loss is not None and summary.held_out_loss < LEARNED_LOSS:
+            return folder / f"student-{seed}", summary
+    raise AssertionError("no start led to a student that looks")
+
+
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Iterator[Chain]:
     folder = tmp_path_factory.mktemp("chain")
@@ -79,14 +92,13 @@ def chain(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Iterato
     words = made.words(folder)
     corpus = made.corpus_of([made.run_over(notes, folder / "run")], folder / "corpus", views=("tags",), words=words)
     base = made.base(folder / "base", words)
-    config = TrainingConfig(max_steps=STEPS, learning_rate=3e-3, eval_every=55, save_every=55)
-    summary = train(corpus, str(base), folder / "student", config)
+    student, summary = learned(corpus, base, folder)
     teacher = made.run_over(held_out, folder / "teacher")
     options = ("--max-model-len", "2048", "--max-num-seqs", "16")
     with ManagedServer(
-        str(folder / "student"), engine_options=options, log=folder / "log", env={"VLLM_CPU_KVCACHE_SPACE": "1"}
+        str(student), engine_options=options, log=folder / "log", env={"VLLM_CPU_KVCACHE_SPACE": "1"}
     ) as server:
-        yield Chain(folder, corpus, words, folder / "student", summary, server, held_out, teacher)
+        yield Chain(folder, corpus, words, student, summary, server, held_out, teacher)
 
 
 def tags_of(run: Path) -> dict[str, list[str]]:
