@@ -274,7 +274,7 @@ def test_every_optimiser_runs_to_its_end_and_leaves_a_valid_version(server: Mana
     for optimizer in ("bootstrap", "mipro", "gepa", "simba"):
         out = tmp_path / f"{optimizer}/tagging_fused/v2"
         asked = ["optimize", notes, "--optimizer", optimizer, "--graph", "fused", "--rounds", 1, "--out", out, "--json"]
-        teacher = ["--teacher", "vllm", "--base-url", server.base_url, "--max-tokens", 100]
+        teacher = ["--teacher", "vllm", "--base-url", server.base_url, "--max-tokens", 48]
         done = CliRunner().invoke(main, [*map(str, (*asked, *teacher, "--budget-requests", 14))])
         assert done.exit_code == 0, done.output
         found = json.loads(done.stdout)
