@@ -1,6 +1,5 @@
 """Who answers: the choice on the command line, and the teacher it stands for."""
 
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from teachers.vllm.metrics import Metrics, ask_metrics
 from teachers.vllm.probe import Probe, probe_now, require_fit
 from teachers.vllm.server import ManagedServer
 from teachers.vllm.servers import Servers
+from teachers.weights import weights_digest
 
 if TYPE_CHECKING:
     from teachers.vllm.engine import VllmEngine
@@ -83,7 +83,7 @@ def open_engine(choice: TeacherChoice, stack: ExitStack) -> "VllmEngine":
         found = _probed(choice)
         endpoints = [Endpoint(probe.base_url, limits=limits, api_key=choice.api_key) for probe in found]
         model = found[0].model
-        revision = choice.revision or (revision_of(choice.model) if choice.student else "")
+        revision = choice.revision or (weights_digest(choice.model) if choice.student else "")
         context = min((probe.max_tokens or 0 for probe in found), default=0)
     elif choice.model:
         spool = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagllm-pictures-")))
@@ -94,7 +94,7 @@ def open_engine(choice: TeacherChoice, stack: ExitStack) -> "VllmEngine":
         probe = probe_now(server.base_url, model=server.model, api_key=server.api_key)
         require_fit(probe, allow_unenforced=choice.allow_unenforced)
         endpoints = [Endpoint(server.base_url, limits=limits, api_key=server.api_key, managed=server, spool=spool)]
-        model, revision, context = server.model, choice.revision or revision_of(choice.model), probe.max_tokens or 0
+        model, revision, context = server.model, choice.revision or weights_digest(choice.model), probe.max_tokens or 0
     else:
         raise ServerError(
             "--teacher vllm needs a model: --model MODEL starts a server for it, --base-url URL asks one that runs"
@@ -111,20 +111,6 @@ def open_engine(choice: TeacherChoice, stack: ExitStack) -> "VllmEngine":
     if not choice.concurrency:
         stack.enter_context(Follower(load, lambda: _readings(endpoints)))
     return engine
-
-
-def revision_of(model: str) -> str:
-    """Digest of a model folder by the names, sizes and beginnings of its files; empty for a name on the hub."""
-    folder = Path(model)
-    if not folder.is_dir():
-        return ""
-    digest = hashlib.blake2b(digest_size=8)
-    for file in sorted(folder.iterdir()):
-        if file.suffix in (".json", ".safetensors", ".bin", ".model", ".jinja") and file.is_file():
-            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-            with file.open("rb") as opened:
-                digest.update(opened.read(1 << 20))
-    return digest.hexdigest()
 
 
 def _probed(choice: TeacherChoice) -> list[Probe]:

@@ -1,7 +1,6 @@
 """Training a student: from a corpus and a base to a model's folder, whatever happens on the way."""
 
 import contextlib
-import hashlib
 import importlib.metadata
 import os
 import shutil
@@ -39,6 +38,7 @@ from distill.student.rendering import Renderer
 from distill.student.trainers import require_libraries, trainer_for
 from notes.records import Record
 from signatures.student import StudentStep
+from teachers.weights import weights_digest
 
 _LIBRARIES = ("tagllm", "torch", "transformers", "trl", "peft", "accelerate", "datasets")
 _STEPS: Mapping[str, StudentStep] = {"tags": "tags", "preference": "tags", "cot": "cot"}
@@ -70,7 +70,7 @@ def train(
     _refuse_empty(corpus, summary, config)
     description = Description(
         base=base,
-        base_digest=_base_digest(base),
+        base_digest=weights_digest(base),
         corpus=str(corpus.resolve()),
         corpus_digest=digest_of_file(corpus / MANIFEST) if (corpus / MANIFEST).is_file() else "",
         config=config.as_json(),
@@ -190,18 +190,6 @@ def _is_done(out: Path, description: Description) -> bool:
             f"{out} holds a student made otherwise ({'; '.join(changed[:5])}); name a new folder, or remove that one"
         )
     return (out / STUDENT).is_file()
-
-
-def _base_digest(base: str) -> str:
-    """Of a folder's weights and settings; empty for a name on the hub."""
-    folder = Path(base)
-    if not folder.is_dir():
-        return ""
-    digest = hashlib.blake2b(digest_size=16)
-    for file in sorted(folder.iterdir()):
-        if file.suffix in (".json", ".safetensors", ".jinja") and file.is_file():
-            digest.update(f"{file.name}\0{digest_of_file(file)}\0".encode())
-    return digest.hexdigest()
 
 
 def _last_checkpoint(folder: Path) -> str | None:

@@ -1,6 +1,5 @@
 """The model that NoteLLM starts from: a causal language model, or an encoder that is run as one."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 
 from recommend.model.words import EMB
 from recommend.records import RecommendError
+from teachers.weights import weights_digest
 
 MINILM = "minilm"
 """The packaged sentence encoder as a base: 22 million weights, trains on a CPU."""
@@ -90,17 +90,8 @@ def require_room(base: Base, tokens: int) -> None:
 
 
 def base_digest(name: str) -> str:
-    """Of a folder's settings and weights, by names, sizes and beginnings; empty for a name on the hub."""
-    folder = Path(_place(name))
-    if not folder.is_dir():
-        return ""
-    digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.suffix in (".json", ".safetensors", ".model", ".txt") and file.is_file():
-            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-            with file.open("rb") as opened:
-                digest.update(opened.read(1 << 20))
-    return digest.hexdigest()[:16]
+    """Of a folder's settings and weights; empty for a name on the hub."""
+    return weights_digest(_place(name))
 
 
 @contextmanager
