@@ -71,6 +71,9 @@ class Draft(_Answer):
 class Untied(Draft):
     """A tag of a student, which names no evidence: its own words in the note, else the pictures that were shown."""
 
+    shown: Number = 0
+    """Of the note's pictures, the first so many."""
+
 
 class Drafts(_Answer):
     """Answer of `draft`."""

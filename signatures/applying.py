@@ -73,7 +73,7 @@ def drafted(question: Question, answer: Drafts) -> tuple[DraftTag, ...]:
         if draft.source != "interest" and found[0] is None:
             found.append(question.sources.find(tag))
         if isinstance(draft, Untied) and not any(found):
-            found.extend(Evidence(source="picture", picture=number) for number in _shown(question))
+            found.extend(Evidence(source="picture", picture=number) for number in _shown(question)[: draft.shown])
         if interest is not None and draft.source == "interest":
             found.append(Evidence(source="interest", interest=interest))
         evidence = tuple(dict.fromkeys(e for e in found if e is not None))

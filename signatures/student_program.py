@@ -93,7 +93,7 @@ class _Student:
             SIGNATURES[self._step],
             slots,
             inputs,
-            lambda prediction: Drafts(tags=_untied(prediction.tags, with_pictures=bool(shown))),
+            lambda prediction: Drafts(tags=_untied(prediction.tags, shown=len(shown))),
             label=question.note.id,
         )
 
@@ -123,10 +123,10 @@ class _Student:
         return self._forms[key]
 
 
-def _untied(tags: Sequence[str], *, with_pictures: bool) -> list[Any]:
-    source = "picture" if with_pictures else "content"
+def _untied(tags: Sequence[str], *, shown: int) -> list[Any]:
+    source = "picture" if shown else "content"
     return [
-        Untied(tag=tag, interest=0, source=source, quote=tag, picture=0, score=UNSAID)
+        Untied(tag=tag, interest=0, source=source, quote=tag, picture=0, score=UNSAID, shown=shown)
         for tag in dict.fromkeys(" ".join(tag.split()) for tag in tags)
         if tag
     ]

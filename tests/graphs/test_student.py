@@ -104,6 +104,17 @@ def test_what_stands_in_no_text_rests_on_the_pictures_that_were_shown(tmp_path: 
     assert "none of the drafts holds" in none.message
 
 
+def test_a_tag_rests_on_no_picture_that_was_not_sent(tmp_path: Path) -> None:
+    for number in range(10):
+        picture(tmp_path / f"{number}.png", number)
+    many = NOTE.model_copy(update={"images": tuple(f"{number}.png" for number in range(10))})
+    trace, [asked] = tagged(many, {"tags": ["harbour lights"]}, tmp_path)
+    assert isinstance(trace, Trace)
+    sent = [part for message in asked.messages for part in message.parts if part.type == "image"]
+    assert [evidence.picture for evidence in trace.tags[0].evidence] == list(range(1, len(sent) + 1))
+    assert len(sent) < 10
+
+
 @pytest.mark.parametrize("step", ["tags", "cot"])
 def test_it_is_asked_in_the_bytes_of_its_corpus(tmp_path: Path, step: StudentStep) -> None:
     note = NOTE.model_copy(update={"images": ("a.png",), "lang": "en"})
