@@ -149,6 +149,10 @@ class _Work:
         said = [read(NoteText(content=tag)) for tag in vocabulary.tags]
         self.placed_names = self.space.place(self.names, *self.memory.by_words(said))
         """Tags in the space, shape (t, d)."""
+        carried_by = np.bincount(self.memory.tags.indices, minlength=len(vocabulary))
+        by_hand = np.array([code_of(key) % 100 < 15 for key in vocabulary.keys]) & (vocabulary.counts <= 1)
+        self.always_known = (carried_by == 0) | by_hand
+        """Tags that do not become unknown with a part of the notes, shape (t,)."""
 
     def describer(self) -> Describer:
         """Describes notes that are not among the evidence."""
@@ -194,15 +198,13 @@ class _Work:
         if not len(rows):
             return [], rows
         t = len(self.vocabulary)
-        by_hand = np.array([code_of(key) % 100 < 15 for key in self.vocabulary.keys]) & (self.vocabulary.counts <= 1)
-        carried_by = np.bincount(self.memory.tags.indices, minlength=t)
         asked = rows[np.linspace(0, len(rows) - 1, min(len(rows), _LEARNED_FROM // FOLDS)).astype(int)]
         counted = np.bincount(self.memory.tags[rows].indices, minlength=t)
         memory = self.memory.without(rows)
         supports = (self.vocabulary.counts - counted).clip(0).astype(np.int32)
         statistics = self._count(memory, rest.tolist(), supports)
         # A tag that only notes of this part carry is unknown to the rest, however many notes the handbook counted.
-        known = (statistics.counts > 0) | (carried_by == 0) | by_hand
+        known = (statistics.counts > 0) | self.always_known
         alignment = self._align(rest.tolist())
         describer = Describer(self.vocabulary, memory, statistics, self.space, alignment, known)
         found = []

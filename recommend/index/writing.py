@@ -81,14 +81,14 @@ def write_index(
             parts=(part,),
             files={},
         )
-        _finish(place, manifest, approximate, recall, progress)
+        manifest = _finish(place, manifest, approximate, recall, progress)
         place.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
         place.rename(folder)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    return open_index(folder).manifest
+    return manifest
 
 
 def add_notes(folder: Path, notes: Iterable[Note], embedder: Embedder, *, progress: Progress | None = None) -> Manifest:
@@ -114,12 +114,12 @@ def add_notes(folder: Path, notes: Iterable[Note], embedder: Embedder, *, progre
         if len(gone):
             manifest = manifest.model_copy(update={"gone": f"gone-{_next(old):05}.npy"})
             np.save(folder / manifest.gone, gone, allow_pickle=False)
-        _record(folder, manifest)
+        manifest = _record(folder, manifest)
         near = old.near
         if near is not None and manifest.rows - near.notes > _SINCE * manifest.rows:
-            _put_together(folder, near.wanted, progress)
-        _sweep(folder)
-    return open_index(folder).manifest
+            manifest = _put_together(NoteIndex(folder, manifest), folder, near.wanted, progress)
+        _sweep(folder, manifest)
+    return manifest
 
 
 def check_method(manifest: Manifest, embedder: Embedder, folder: Path) -> None:
@@ -193,7 +193,7 @@ def _write_part(
 
 def _finish(
     folder: Path, manifest: Manifest, approximate: bool | None, recall: float, progress: Progress | None
-) -> None:
+) -> Manifest:
     """The approximate part where it is wanted, then the manifest."""
     wanted = manifest.rows >= APPROXIMATE_FROM if approximate is None else approximate
     if wanted:
@@ -202,28 +202,32 @@ def _finish(
         vectors: NDArray[np.floating] = np.memmap(folder / part.vectors, dtype=manifest.dtype, mode="r", shape=shape)
         file = folder / f"near-{part.vectors.split('-')[1].split('.')[0]}.faiss"
         manifest = manifest.model_copy(update={"near": make_near(vectors, file, recall=recall, progress=progress)})
-    _record(folder, manifest)
+    return _record(folder, manifest)
 
 
-def _record(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest, last of all and in one step."""
+def _record(folder: Path, manifest: Manifest) -> Manifest:
+    """Write the manifest with the digest of every file, last of all and in one step.
+
+    The digest of a file that is there already is kept: files are written once.
+    """
     listed = [name for part in manifest.parts for name in (part.vectors, part.notes)]
     listed += [manifest.gone] * bool(manifest.gone) + [near.file for near in (manifest.near,) if near is not None]
     listed += [file.relative_to(folder).as_posix() for file in sorted((folder / EMBEDDER).glob("*")) if file.is_file()]
-    files = {name: digest(folder / name) for name in listed}
+    files = {name: manifest.files.get(name) or digest(folder / name) for name in listed}
+    manifest = manifest.model_copy(update={"files": files})
     beside = folder / f".{MANIFEST}.new"
-    beside.write_text(manifest.model_copy(update={"files": files}).model_dump_json(indent=1) + "\n", "utf-8")
+    beside.write_text(manifest.model_dump_json(indent=1) + "\n", "utf-8")
     beside.replace(folder / MANIFEST)
+    return manifest
 
 
-def _put_together(folder: Path, recall: float, progress: Progress | None) -> None:
+def _put_together(index: NoteIndex, folder: Path, recall: float, progress: Progress | None) -> Manifest:
     """All notes that are there in one file, and the approximate part anew."""
-    index = open_index(folder)
     number = _next(index.manifest)
     batches = ((notes, vectors) for notes, vectors in _held(index))
     part, _ = _write_part(folder, number, batches, index.manifest.dtype)
     manifest = index.manifest.model_copy(update={"parts": (part,), "gone": "", "near": None})
-    _finish(folder, manifest, part.count >= FEWEST, recall, progress)
+    return _finish(folder, manifest, part.count >= FEWEST, recall, progress)
 
 
 def _held(index: NoteIndex) -> Iterator[tuple[list[Note], Vectors]]:
@@ -241,12 +245,11 @@ def _next(manifest: Manifest) -> int:
     return 1 + max(int(part.vectors.split("-")[1].split(".")[0]) for part in manifest.parts)
 
 
-def _sweep(folder: Path) -> None:
+def _sweep(folder: Path, manifest: Manifest) -> None:
     """Remove what the manifest does not name: earlier parts, and what an interrupted addition left."""
-    named = open_index(folder).manifest.files
     for pattern in ("vectors-*", "notes-*", "gone-*", "near-*"):
         for file in folder.glob(pattern):
-            if file.name not in named:
+            if file.name not in manifest.files:
                 file.unlink()
 
 

@@ -11,6 +11,7 @@ from recommend.methods.embedder import Progress
 from recommend.records import RecommendError, Vectors
 from recommend.shown import text_of
 from teachers.embedded import Encoder
+from teachers.embedded.encoder import DIMENSION
 
 _AT_ONCE = 512
 
@@ -37,7 +38,7 @@ class Sbert:
 
     def embed(self, notes: Sequence[Note], *, progress: Progress | None = None) -> Vectors:
         """One unit vector a note, shape (n, 384)."""
-        found = np.zeros((len(notes), 384), dtype=np.float32)
+        found = np.zeros((len(notes), DIMENSION), dtype=np.float32)
         for start in range(0, len(notes), _AT_ONCE):
             part = [text_of(note) for note in notes[start : start + _AT_ONCE]]
             rows = [start + row for row, text in enumerate(part) if text]
