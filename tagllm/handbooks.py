@@ -1,14 +1,13 @@
 """What `tagllm handbook build`, `update` and `index` do: mine, name, write, index."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from graphs.handbook import HandbookContext, build_handbook
 from handbook import Handbook, HandbookError, load
@@ -27,6 +26,7 @@ from notes.reading import read_notes
 from signatures.handbook import evidence_program, llm_handbook_program
 from signatures.handbook.questions import Finding
 from tagllm.teaching import TeacherChoice, open_engine
+from tagllm.telling import telling
 from teachers.embedded import Encoder
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def build(
     options = options or MiningOptions()
     with ExitStack() as stack:
         engine = open_engine(teacher, stack) if teacher is not None and teacher.name == "vllm" else None
-        progress = stack.enter_context(_shown(quiet))
+        progress = stack.enter_context(_told(quiet))
 
         def gather() -> Gathered:
             rows = read_notes(notes, split=split)
@@ -148,7 +148,7 @@ def update(
     encoder = encoder or Encoder()
     with ExitStack() as stack:
         engine = open_engine(teacher, stack) if teacher is not None and teacher.name == "vllm" else None
-        progress = stack.enter_context(_shown(quiet))
+        progress = stack.enter_context(_told(quiet))
 
         def gather() -> Gathered:
             rows = read_notes(notes) if notes is not None else None
@@ -168,7 +168,7 @@ def index(folder: Path, *, encoder: Encoder | None = None, quiet: bool = False) 
     Raises:
         HandbookError: the handbook cannot be used.
     """
-    with _shown(quiet) as progress:
+    with _told(quiet) as progress:
         return index_handbook(folder, encoder or Encoder(), progress=progress)
 
 
@@ -199,23 +199,8 @@ def _run(
     return found["handbook"], found["gathered"], found["findings"]
 
 
-@contextmanager
-def _shown(quiet: bool) -> Iterator[Report | None]:
-    """A progress bar on standard error, where that is a terminal."""
-    messages = Console(stderr=True, highlight=False)
-    if quiet or not messages.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=messages, transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def report(doing: str, done: int, total: int) -> None:
-            if doing not in tasks:
-                tasks[doing] = bar.add_task(doing, total=total or None)
-            bar.update(tasks[doing], completed=done, total=total or None)
-
-        yield report
+def _told(quiet: bool) -> AbstractContextManager[Report]:
+    return telling(Console(stderr=True, highlight=False, quiet=quiet))
 
 
 __all__ = ["Built", "build", "index", "update"]

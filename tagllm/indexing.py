@@ -19,8 +19,9 @@ from recommend.index.manifest import EMBEDDER, Dtype
 from recommend.index.writing import check_method
 from recommend.methods import METHODS, Embedder, open_method
 from recommend.shown import Shown, with_tags
-from tagllm.recommending import stream_notes, tags_shown, telling
+from tagllm.recommending import stream_notes, tags_shown
 from tagllm.showing import printable
+from tagllm.telling import telling
 
 Asked = Literal["auto", "id", "file", "text"]
 
@@ -204,7 +205,7 @@ def _is_file(word: str) -> bool:
 def indexed(manifest: Manifest, folder: Path) -> RenderableType:
     """What an index holds."""
     size = sum((folder / name).stat().st_size for name in manifest.files) / (1 << 20)
-    gone = manifest.rows - len(open_index(folder))
+    gone = manifest.rows - len(NoteIndex(folder, manifest))
     said = f"{manifest.rows - gone:,} notes, {manifest.dimension} numbers each, {size:,.1f} MiB; {manifest.method}"
     lines = [Text(f"{said}, tags: {printable(manifest.shown, 60)}")]
     near = manifest.near

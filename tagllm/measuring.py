@@ -17,8 +17,9 @@ from recommend.splitting import split
 from signatures.metrics.intervals import CONFIDENCE
 from tagllm.measured import Comparison, Measured, Row, System
 from tagllm.pairing import check_learned
-from tagllm.recommending import Behaviour, ReadNotes, Told, all_notes, clicks_on, seen_by, telling
+from tagllm.recommending import Behaviour, ReadNotes, all_notes, clicks_on, seen_by
 from tagllm.showing import printable
+from tagllm.telling import Told, telling
 
 
 def run_eval(

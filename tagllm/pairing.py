@@ -6,6 +6,7 @@ OUT/test.jsonl     pairs of test clicks
 """
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from rich.text import Text
 
 from notes.records import Record
 from recommend import PairOptions, RecommendError
-from recommend.pairs import find_pairs, write_pairs
+from recommend.model.folder import MODEL
+from recommend.pairs import Pairs, find_pairs, write_pairs
 from recommend.splitting import Split, SplitBy, split
-from tagllm.recommending import Behaviour, all_notes, clicks_on, telling
+from tagllm.recommending import Behaviour, ReadNotes, all_notes, clicks_on
+from tagllm.telling import Told, telling
 
 SUMMARY, TRAIN, TEST = "pairs.json", "train.jsonl", "test.jsonl"
 
@@ -46,8 +49,64 @@ class PairsSummary(Record):
     `rejected_notes`: rows that were no notes."""
     train: int
     """Pairs to learn from."""
-    test: int
-    """Pairs to be measured on."""
+    test: int | None = None
+    """Pairs to be measured on; None: not counted, as where a model only learned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Divided:
+    """Notes, the clicks on them, and the pairs to learn from."""
+
+    known: ReadNotes
+    parts: Split
+    pairs: Pairs
+    """Of the training clicks."""
+    summary: PairsSummary
+    """Without the pairs to be measured on."""
+
+
+def divide(
+    notes: Path, interactions: Path, messages: Console, told: Told, *, behaviour: Behaviour, options: PairOptions
+) -> Divided:
+    """Read notes and interactions, divide the clicks, and find the pairs to learn from.
+
+    Raises:
+        notes.reading.UnreadableInput: notes or interactions cannot be read.
+        recommend.RecommendError: there is nothing to learn from.
+    """
+    known = all_notes(notes, messages, told)
+    clicks = clicks_on(interactions, list(known.notes), behaviour, options, messages, told)
+    parts = split(clicks, behaviour.by, share=behaviour.share, seed=behaviour.seed)
+    pairs = find_pairs(parts.train, options, progress=lambda done, of: told("pairs to learn from", done, of))
+    if not len(pairs):
+        raise RecommendError(
+            f"no two notes belong together by {options.definition}; lower --lowest {options.lowest:g} or "
+            f"--support {options.support}"
+        )
+    summary = PairsSummary(
+        notes=str(notes),
+        interactions=str(interactions),
+        options=options,
+        split=parts.by,
+        test_share=behaviour.share,
+        seed=behaviour.seed,
+        cut=datetime.fromtimestamp(parts.cut / 1000, UTC) if parts.cut is not None else None,
+        held_out=int(parts.held_out.sum()),
+        min_strength=clicks.min_strength,
+        counts={
+            **clicks.counts,
+            "clicks": len(clicks),
+            "users_set_aside": clicks.crowded(options.most_clicks),
+            "rejected_notes": known.rejected,
+        },
+        train=len(pairs),
+    )
+    return Divided(known=known, parts=parts, pairs=pairs, summary=summary)
+
+
+def write_summary(folder: Path, summary: PairsSummary) -> None:
+    """Say in `folder` what pairs it holds, or learned from."""
+    (folder / SUMMARY).write_text(summary.model_dump_json(indent=1) + "\n", "utf-8")
 
 
 def run_pairs(
@@ -68,40 +127,14 @@ def run_pairs(
     if (out.exists() and not out.is_dir()) or (out.is_dir() and any(out.iterdir()) and not (out / SUMMARY).is_file()):
         raise RecommendError(f"{out} is there and holds no pairs; choose another folder")
     with telling(messages) as told:
-        known = all_notes(notes, messages, told)
-        clicks = clicks_on(interactions, list(known.notes), behaviour, options, messages, told)
-        parts = split(clicks, behaviour.by, share=behaviour.share, seed=behaviour.seed)
-        train = find_pairs(parts.train, options, progress=lambda done, of: told("pairs to learn from", done, of))
-        test = find_pairs(parts.test, options, progress=lambda done, of: told("pairs to measure on", done, of))
-        if not len(train):
-            raise RecommendError(
-                f"no two notes belong together by {options.definition}; lower --lowest {options.lowest:g} or "
-                f"--support {options.support}"
-            )
-        summary = PairsSummary(
-            notes=str(notes),
-            interactions=str(interactions),
-            options=options,
-            split=parts.by,
-            test_share=behaviour.share,
-            seed=behaviour.seed,
-            cut=datetime.fromtimestamp(parts.cut / 1000, UTC) if parts.cut is not None else None,
-            held_out=int(parts.held_out.sum()),
-            min_strength=clicks.min_strength,
-            counts={
-                **clicks.counts,
-                "clicks": len(clicks),
-                "users_set_aside": clicks.crowded(options.most_clicks),
-                "rejected_notes": known.rejected,
-            },
-            train=len(train),
-            test=len(test),
-        )
+        found = divide(notes, interactions, messages, told, behaviour=behaviour, options=options)
+        test = find_pairs(found.parts.test, options, progress=lambda done, of: told("pairs to measure on", done, of))
+        summary = found.summary.model_copy(update={"test": len(test)})
         out.mkdir(parents=True, exist_ok=True)
         (out / SUMMARY).unlink(missing_ok=True)
-        write_pairs(out / TRAIN, train)
+        write_pairs(out / TRAIN, found.pairs)
         write_pairs(out / TEST, test)
-        (out / SUMMARY).write_text(summary.model_dump_json(indent=1) + "\n", "utf-8")
+        write_summary(out, summary)
     return summary
 
 
@@ -109,14 +142,20 @@ def check_learned(model: Path, parts: Split, behaviour: Behaviour) -> None:
     """That a model did not learn from what it is to be measured on, where its folder holds the `pairs.json` it was
     trained with.
 
-    By time it must have learned from earlier clicks only; by note it must have held the same notes out, or more.
+    By time it must have learned from earlier clicks only; by note it must have held the same notes out, or more. A
+    base that was not trained here learned from no clicks.
 
     Raises:
         RecommendError: it may have seen the test.
     """
     file = model / SUMMARY
     if not file.is_file():
-        return
+        if not (model / MODEL).is_file():
+            return
+        raise RecommendError(
+            f"{model} was trained, and without {SUMMARY} nobody knows on which clicks: it may have seen the test; give "
+            "the command that trained it once more, which writes it"
+        )
     try:
         learned = PairsSummary.model_validate_json(file.read_bytes())
     except (ValidationError, OSError) as error:
@@ -153,7 +192,7 @@ def rendered(summary: PairsSummary) -> RenderableType:
     table.add_section()
     table.add_row(Text("pairs to learn from", style="bold"), f"{summary.train:,}")
     same = " (the same)" if summary.split == "none" else ""
-    table.add_row(Text(f"pairs to measure on{same}", style="bold"), f"{summary.test:,}")
+    table.add_row(Text(f"pairs to measure on{same}", style="bold"), f"{summary.test or 0:,}")
     when = f"; training clicks are before {summary.cut:%Y-%m-%d %H:%M} UTC" if summary.cut else ""
     held = f"; {summary.held_out:,} notes held out" if summary.held_out else ""
     return Group(table, Text(f"{summary.options.definition}, divided by {summary.split}{when}{held}", style="dim"))

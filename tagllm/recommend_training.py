@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +17,12 @@ from recommend import PairOptions, RecommendError
 from recommend.methods import Writer, open_method
 from recommend.model import ModelSummary
 from recommend.model.folder import Method
-from recommend.pairs import find_pairs
 from recommend.shown import with_tags
-from recommend.splitting import split
 from recommend.training import TrainingConfig
-from tagllm.pairing import SUMMARY, PairsSummary
-from tagllm.recommending import Behaviour, all_notes, clicks_on, stream_notes, tags_shown, telling
+from tagllm.pairing import divide, write_summary
+from tagllm.recommending import Behaviour, stream_notes, tags_shown
 from tagllm.showing import printable
+from tagllm.telling import is_first, telling
 
 
 def run_train(
@@ -53,36 +51,19 @@ def run_train(
     from recommend.training.examples import make_examples
     from recommend.training.training import train
 
-    first = os.environ.get("RANK", "0") == "0"
-    with telling(messages if first else Console(quiet=True)) as told:
-        known = all_notes(notes, messages, told)
-        clicks = clicks_on(interactions, list(known.notes), behaviour, options, messages, told)
-        parts = split(clicks, behaviour.by, share=behaviour.share, seed=behaviour.seed)
-        pairs = find_pairs(parts.train, options, progress=lambda done, of: told("finding pairs", done, of))
-        shown = tags_shown(tags, known.notes, messages)
-        ordered = [known.notes[id] for id in sorted(known.notes)]
+    with telling(messages) as told:
+        divided = divide(notes, interactions, messages, told, behaviour=behaviour, options=options)
+        known = divided.known.notes
+        shown = tags_shown(tags, known, messages)
+        ordered = [known[id] for id in sorted(known)]
         learned = {note.id: note.hashtags for note in with_tags(ordered, "hashtags" if shown == "none" else shown)}
-        examples = make_examples(with_tags(ordered, shown), learned, pairs)
+        examples = make_examples(with_tags(ordered, shown), learned, divided.pairs)
         if examples.left_out:
             messages.print(f"{examples.left_out:,} pairs have a note without a word and are left out")
         found = train(examples, base, out, config, method=method, words=words, told=told)
-        if first:
-            summary = PairsSummary(
-                notes=str(notes),
-                interactions=str(interactions),
-                options=options,
-                split=parts.by,
-                test_share=behaviour.share,
-                seed=behaviour.seed,
-                cut=datetime.fromtimestamp(parts.cut / 1000, UTC) if parts.cut is not None else None,
-                held_out=int(parts.held_out.sum()),
-                min_strength=clicks.min_strength,
-                counts={**clicks.counts, "clicks": len(clicks), "rejected_notes": known.rejected},
-                train=len(pairs),
-                test=len(find_pairs(parts.test, options)),
-            )
-            (out / SUMMARY).write_text(summary.model_dump_json(indent=1) + "\n", "utf-8")
-    return found, known.rejected
+        if is_first():
+            write_summary(out, divided.summary)
+    return found, divided.known.rejected
 
 
 def trained(summary: ModelSummary) -> RenderableType:

@@ -1,12 +1,10 @@
-"""What `tagllm recommend` commands share: notes, clicks, tags and methods as they are asked for, and progress."""
+"""What `tagllm recommend` commands share: notes, clicks, tags and methods as they are asked for."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from distill.runs import RunError, read_description, read_traces
 from notes.reading import read_notes
@@ -16,6 +14,7 @@ from recommend.clicks import Clicks, read_clicks
 from recommend.shown import Shown, with_tags
 from recommend.splitting import SplitBy
 from tagllm.showing import printable
+from tagllm.telling import Told
 
 _SHOWN_PROBLEMS = 20
 
@@ -40,25 +39,6 @@ class ReadNotes:
     notes: dict[str, Note]
     rejected: int
     """Rows that were no notes."""
-
-
-Told = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done, and how much there is (0: not known)."""
-
-
-@contextmanager
-def telling(messages: Console) -> Iterator[Told]:
-    """Progress on standard error, a line for each thing that is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
-    with Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal) as progress:
-        tasks: dict[str, object] = {}
-
-        def told(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=of or None)
-            progress.update(tasks[what], completed=done, total=of or None)  # pyright: ignore[reportArgumentType]
-
-        yield told
 
 
 def stream_notes(

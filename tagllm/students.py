@@ -1,18 +1,14 @@
 """What `tagllm student train` does and shows."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from distill.student import StudentSummary, TrainingConfig
 from tagllm.showing import printable
+from tagllm.telling import telling
 
 
 def run_train(corpus: Path, base: str, out: Path, config: TrainingConfig, messages: Console) -> StudentSummary:
@@ -25,28 +21,8 @@ def run_train(corpus: Path, base: str, out: Path, config: TrainingConfig, messag
     """
     from distill.student.training import train
 
-    with _telling(messages) as told:
+    with telling(messages) as told:
         return train(corpus, base, out, config, told=told)
-
-
-def is_first() -> bool:
-    """Whether this process is the one that speaks, of those that `accelerate launch` started."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-@contextmanager
-def _telling(messages: Console) -> Iterator[Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    quiet = not (messages.is_terminal and is_first())
-    with Progress(*columns, console=messages, transient=True, disable=quiet) as progress:
-        tasks: dict[str, Any] = {}
-
-        def told(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=of)
-            progress.update(tasks[what], completed=done, total=of)
-
-        yield told
 
 
 def rendered(student: StudentSummary) -> RenderableType:

@@ -2,12 +2,19 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from notes.records import Record
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 split_option = click.option("--split", help="Only notes whose `split` column says so.")
 limit_option = click.option("--limit", type=click.IntRange(min=1), help="Stop after this many notes.")
@@ -208,3 +215,33 @@ def tag_counts(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--min-tags", type=least, default=3, show_default=True, help="Tags aimed at, at least.")(
         with_most
     )
+
+
+def record_options(kind: type["Record"], *, without: Collection[str] = ()) -> Decorator:
+    """An option for every field of a record of settings, with its description, limits and default.
+
+    Args:
+        kind: Its fields are whole numbers, numbers, choices or flags.
+        without: Fields that have no option, or one elsewhere.
+    """
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name, field in reversed(kind.model_fields.items()):
+            if name not in without:
+                command = _field_option(name, field)(command)
+        return command
+
+    return add
+
+
+def _field_option(name: str, field: "FieldInfo") -> Decorator:
+    kinds = [one for one in get_args(field.annotation) or (field.annotation,) if one is not type(None)]
+    said: dict[str, Any] = {"default": field.default, "help": field.description}
+    word = f"--{name.replace('_', '-')}"
+    if kinds[0] is bool:
+        return click.option(word, is_flag=True, **said)
+    limits = {limit: getattr(one, limit) for one in field.metadata for limit in ("ge", "le") if hasattr(one, limit)}
+    taken: Any = click.Choice(kinds)
+    if kinds[0] in (int, float):
+        taken = (click.IntRange if kinds[0] is int else click.FloatRange)(limits.get("ge"), limits.get("le"))
+    return click.option(word, type=taken, show_default=field.default is not None, **said)

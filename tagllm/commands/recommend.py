@@ -1,21 +1,22 @@
 """`tagllm recommend`: pairs of notes, an index of their vectors, searching it, and how good a method is."""
 
-import functools
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tagllm.commands.options import limit_option, refused, split_option
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
-_NOTES = click.option("--notes", type=click.Path(path_type=Path), required=True, help="The notes.")
-_INTERACTIONS = click.option(
-    "--interactions", type=click.Path(path_type=Path), required=True, help="Who clicked which note: user_id, note_id."
+from tagllm.commands.recommend_options import (
+    behaviour_options,
+    definition_option,
+    interactions_option,
+    json_option,
+    notes_option,
+    taken,
 )
+
 _METHODS = "tfidf, sbert, prompteol, contrast, repllama, notellm"
 
 
@@ -34,80 +35,6 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
                 f"must be whole numbers from 1 to 10,000,000 with commas between them, got {wrong[0]!r}", param, ctx
             )
         return tuple(sorted({int(word) for word in words}))
-
-
-_BEHAVIOUR: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
-    click.option(
-        "--split",
-        "by",
-        type=click.Choice(["time", "note", "both", "none"]),
-        default="time",
-        show_default=True,
-        help="What divides clicks to learn from and clicks to be measured on. time: the latest are for the test. "
-        "note: those on notes held out. both: later clicks on notes held out. none: all are in both parts.",
-    ),
-    click.option(
-        "--test-share",
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        default=0.2,
-        show_default=True,
-        help="Of the clicks (time), of the notes (note), of each (both).",
-    ),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of the notes that are held out."),
-    click.option(
-        "--min-strength",
-        type=float,
-        help="Interactions with less `strength` are no clicks.  [default: 4 where strengths are ratings of five]",
-    ),
-    click.option(
-        "--lowest",
-        type=click.FloatRange(0),
-        default=0.01,
-        show_default=True,
-        help="Score of a pair (cooccurrence).",
-    ),
-    click.option(
-        "--highest",
-        type=click.FloatRange(0),
-        default=30.0,
-        show_default=True,
-        help="Score of one (cooccurrence).",
-    ),
-    click.option(
-        "--support",
-        type=click.IntRange(1),
-        default=2,
-        show_default=True,
-        help="Users of a pair, at least (cosine).",
-    ),
-    click.option(
-        "--most", type=click.IntRange(1), default=10, show_default=True, help="Targets of a note, best first."
-    ),
-    click.option(
-        "--most-clicks",
-        type=click.IntRange(2, 100_000),
-        default=2000,
-        show_default=True,
-        help="Notes a user clicked; users with more are set aside: N clicks make N² pairs.",
-    ),
-)
-
-
-def _behaviour(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options on how interactions are read, divided and paired."""
-    return functools.reduce(lambda known, option: option(known), reversed(_BEHAVIOUR), command)
-
-
-def _taken(wanted: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Options of `_behaviour` as the library takes them: a `Behaviour`, and what `PairOptions` are made with."""
-    from tagllm.recommending import Behaviour
-
-    if wanted["lowest"] > wanted["highest"]:
-        raise click.UsageError(f"--lowest {wanted['lowest']:g} is above --highest {wanted['highest']:g}")
-    behaviour = Behaviour(
-        by=wanted["by"], share=wanted["test_share"], seed=wanted["seed"], min_strength=wanted["min_strength"]
-    )
-    return behaviour, {name: wanted[name] for name in ("lowest", "highest", "support", "most", "most_clicks")}
 
 
 @click.group()
@@ -130,20 +57,12 @@ Examples:
   tagllm recommend pairs --notes notes.jsonl --interactions clicks.csv --out pairs --split both --test-share 0.3
 """
 )
-@_NOTES
-@_INTERACTIONS
+@notes_option
+@interactions_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the pairs.")
-@click.option(
-    "--pairs",
-    "definition",
-    type=click.Choice(["cooccurrence", "cosine"]),
-    default="cooccurrence",
-    show_default=True,
-    help="What makes two notes belong together. cooccurrence: the users of both, each less the more they click. "
-    "cosine: the users of both, by the popularity of both.",
-)
-@_behaviour
-@_JSON
+@definition_option
+@behaviour_options
+@json_option
 def pairs(notes: Path, interactions: Path, out: Path, definition: Any, as_json: bool, **wanted: Any) -> None:
     """Find the notes that belong together: those that the same users clicked.
 
@@ -158,7 +77,7 @@ def pairs(notes: Path, interactions: Path, out: Path, definition: Any, as_json: 
     from tagllm.pairing import rendered, run_pairs
     from tagllm.showing import console
 
-    behaviour, options = _taken(wanted)
+    behaviour, options = taken(wanted)
     messages = Console(stderr=True, highlight=False)
     with refused(RecommendError):
         summary = run_pairs(
@@ -186,8 +105,8 @@ Examples:
   tagllm recommend eval --notes notes.jsonl --interactions clicks.csv --split both --pairs cosine --json > scores.json
 """,
 )
-@_NOTES
-@_INTERACTIONS
+@notes_option
+@interactions_option
 @click.option(
     "--method",
     "methods",
@@ -232,8 +151,8 @@ Examples:
     help="Users of a target of low exposure at most, of high at least.  [default: the lowest and highest third]",
 )
 @click.option("--resamples", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Of the bootstrap.")
-@_behaviour
-@_JSON
+@behaviour_options
+@json_option
 def evaluate(
     notes: Path,
     interactions: Path,
@@ -258,7 +177,7 @@ def evaluate(
     from tagllm.measuring import check_methods, run_eval
     from tagllm.showing import console
 
-    behaviour, options = _taken(wanted)
+    behaviour, options = taken(wanted)
     if exposure is not None and exposure[0] >= exposure[1]:
         raise click.UsageError(f"--exposure {exposure[0]} {exposure[1]}: low must be below high")
     if targets > options["most"]:
@@ -324,7 +243,7 @@ Examples:
     show_default=True,
     help="Of the vectors on disk; float16: half the room, slower.",
 )
-@_JSON
+@json_option
 def index(
     notes: Path,
     out: Path,
@@ -409,7 +328,7 @@ Examples:
 @click.option("-k", "k", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Neighbours shown.")
 @click.option("--model", type=click.Path(path_type=Path), help="Where the method's model is now, if it has moved.")
 @click.option("--exact", is_flag=True, help="Compare every note, also where there are lists for approximate search.")
-@_JSON
+@json_option
 def search(
     note: tuple[str, ...], folder: Path, kind: Any, k: int, model: Path | None, exact: bool, as_json: bool
 ) -> None:

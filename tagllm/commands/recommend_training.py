@@ -1,18 +1,23 @@
 """`tagllm recommend train`, `embed` and `tags`: training NoteLLM and what it is compared with, and asking a model."""
 
 import json
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tagllm.commands.options import ids_option, limit_option, refused, split_option
-from tagllm.commands.recommend import _behaviour, _taken
+from recommend.training import TrainingConfig
+from tagllm.commands.options import ids_option, limit_option, record_options, refused, split_option
+from tagllm.commands.recommend_options import (
+    behaviour_options,
+    definition_option,
+    interactions_option,
+    json_option,
+    notes_option,
+    taken,
+)
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else.")
 _TAGS = click.option(
     "--tags",
     default="none",
@@ -20,71 +25,6 @@ _TAGS = click.option(
     metavar="none|hashtags|RUN",
     help="What is seen of a note besides its text: nothing, the author's hashtags, or the tags of a run in a folder.",
 )
-TRAINING: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
-    click.option("--steps", type=click.IntRange(1), default=400, show_default=True, help="Each over --batch pairs."),
-    click.option("--batch", type=click.IntRange(2, 65_536), default=32, show_default=True, help="Pairs at a time."),
-    click.option("--learning-rate", type=click.FloatRange(0, 1), help="At its highest.  [default: 5e-5; LoRA: 2e-4]"),
-    click.option(
-        "--warmup",
-        type=click.FloatRange(0, 0.9),
-        default=0.1,
-        show_default=True,
-        help="Share of the steps until the learning rate is at its highest.",
-    ),
-    click.option(
-        "--alpha",
-        type=click.FloatRange(0, 1000),
-        default=0.01,
-        show_default=True,
-        help="Weight of writing beside recommending.",
-    ),
-    click.option(
-        "--temperature",
-        type=click.FloatRange(-5, 10),
-        default=3.0,
-        show_default=True,
-        help="At the start; cosines are multiplied by e to this power.",
-    ),
-    click.option("--dimension", type=click.IntRange(1, 16_384), default=128, show_default=True, help="Of the vectors."),
-    click.option(
-        "--hashtag-share",
-        type=click.FloatRange(0, 1),
-        default=0.4,
-        show_default=True,
-        help="Of the notes with hashtags, those asked for them; the others are asked for their category.",
-    ),
-    click.option(
-        "--max-hashtags", type=click.IntRange(1, 30), default=5, show_default=True, help="Asked for at a time."
-    ),
-    click.option(
-        "--note-tokens", type=click.IntRange(16, 32_768), default=96, show_default=True, help="Of a note, at most."
-    ),
-    click.option(
-        "--lora",
-        type=click.IntRange(0, 1024),
-        default=0,
-        show_default=True,
-        help="Rank of LoRA adapters; 0: every weight is trained.",
-    ),
-    click.option(
-        "--precision",
-        type=click.Choice(["auto", "bf16", "fp32"]),
-        default="auto",
-        show_default=True,
-        help="auto: bf16 where the machine is fast at it.",
-    ),
-    click.option("--checkpointing", is_flag=True, help="Compute activations twice to save memory."),
-    click.option(
-        "--save-every", type=click.IntRange(1), default=200, show_default=True, help="Steps between checkpoints."
-    ),
-)
-"""An option for every field of `TrainingConfig`, but for the seed, which is that of the division of clicks."""
-
-
-def _training(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(TRAINING):
-        command = option(command)
-    return command
 
 
 @click.command(
@@ -97,10 +37,8 @@ Examples:
   tagllm recommend eval --notes notes.jsonl --interactions clicks.csv --method notellm=models/notellm
 """
 )
-@click.option("--notes", type=click.Path(path_type=Path), required=True, help="The notes.")
-@click.option(
-    "--interactions", type=click.Path(path_type=Path), required=True, help="Who clicked which note: user_id, note_id."
-)
+@notes_option
+@interactions_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the model.")
 @click.option(
     "--base",
@@ -117,19 +55,12 @@ Examples:
     help="notellm: one word for a note, compared and written from. contrast: one word, compared alone. repllama: the "
     "note's last token, compared alone.",
 )
-@click.option(
-    "--pairs",
-    "definition",
-    type=click.Choice(["cooccurrence", "cosine"]),
-    default="cooccurrence",
-    show_default=True,
-    help="What makes two notes belong together.",
-)
+@definition_option
 @_TAGS
 @click.option("--words", metavar="NAME/VERSION", help="Prompts, such as compression/v1; the latest by default.")
-@_training
-@_behaviour
-@_JSON
+@record_options(TrainingConfig, without=("seed",))  # it is that of the division of clicks
+@behaviour_options
+@json_option
 def train(
     notes: Path,
     interactions: Path,
@@ -152,13 +83,13 @@ def train(
     from rich.console import Console
 
     from recommend import PairOptions, RecommendError
-    from recommend.training import TrainingConfig
     from tagllm.recommend_training import run_train, trained
     from tagllm.showing import console
+    from tagllm.telling import is_first
 
-    behaviour, options = _taken(wanted)
+    behaviour, options = taken(wanted)
     messages = Console(stderr=True, highlight=False)
-    chosen = {name: value for name, value in wanted.items() if name in TrainingConfig.__dataclass_fields__}
+    chosen = {name: value for name, value in wanted.items() if name in TrainingConfig.model_fields}
     try:
         with refused(RecommendError):
             summary, rejected = run_train(
@@ -179,7 +110,7 @@ def train(
         sys.exit(130)
     except OSError as error:
         raise click.ClickException(f"{out} cannot be written: {error.strerror or error}") from None
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         if as_json:
             found = {"path": str(out), "rejected": rejected, **summary.model_dump(mode="json")}
             click.echo(json.dumps(found, ensure_ascii=False))
@@ -206,7 +137,7 @@ Examples:
 @_TAGS
 @split_option
 @limit_option
-@_JSON
+@json_option
 def embed(
     notes: Path,
     model: Path | None,
@@ -257,7 +188,7 @@ Examples:
 @split_option
 @limit_option
 @ids_option
-@_JSON
+@json_option
 def write_tags(
     notes: Path, model: Path, split: str | None, limit: int | None, ids: tuple[str, ...], as_json: bool
 ) -> None:

@@ -67,7 +67,8 @@ def train(corpus: Path, base: str, out: Path, as_json: bool, **wanted: Any) -> N
 
     from distill.corpus import CorpusError
     from tagllm.showing import console
-    from tagllm.students import is_first, rendered, run_train
+    from tagllm.students import rendered, run_train
+    from tagllm.telling import is_first
 
     messages = Console(stderr=True, highlight=False)
     try:

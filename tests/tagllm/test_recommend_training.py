@@ -1,7 +1,7 @@
 """`tagllm recommend train`, `embed`, `tags`, and the trained methods in `eval` and `index`, on the example notes."""
 
 import json
-from dataclasses import fields
+import shutil
 from pathlib import Path
 
 import click
@@ -32,12 +32,13 @@ def refusal(*words: object) -> str:
     return " ".join(done.stderr.split())
 
 
-def test_every_setting_is_an_option_with_the_same_default() -> None:
+def test_every_setting_is_an_option_with_its_default_and_its_limits(tmp_path: Path) -> None:
     options = {option.name: option for option in train.params if isinstance(option, click.Option)}
-    for field in fields(TrainingConfig):
-        assert field.name in options, field.name
-        if field.name not in ("learning_rate", "checkpointing"):
-            assert options[field.name].default == field.default, field.name
+    for name, field in TrainingConfig.model_fields.items():
+        assert options[name].default == field.default, name
+    shown = " ".join(tagllm("train", "--help").output.split())
+    assert "--steps INTEGER RANGE Each over --batch pairs a process. [default: 400; 1<=x<=10000000]" in shown
+    assert "0.95 is not in the range 0<=x<=0.9" in refusal("train", *BOTH, "--out", tmp_path / "m", "--warmup", 0.95)
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,13 @@ def test_a_model_is_not_measured_on_clicks_it_learned_from(model: Path) -> None:
     assert "it may have seen what --split note" in refusal("eval", *BOTH, *words)
 
 
+def test_a_model_that_does_not_say_what_it_learned_from_is_not_measured(model: Path, tmp_path: Path) -> None:
+    shutil.copytree(model, tmp_path / "model")
+    (tmp_path / "model/pairs.json").unlink()
+    said = refusal("eval", *BOTH, "--method", f"notellm={tmp_path / 'model'}")
+    assert "without pairs.json nobody knows on which clicks" in said
+
+
 def test_what_cannot_be_trained_is_refused(model: Path, tiny: Path, tmp_path: Path) -> None:
     out = ("--out", tmp_path / "model")
     assert "no model folder" in refusal("train", *BOTH, *out, "--base", tmp_path / "none")
@@ -120,7 +128,7 @@ def test_what_cannot_be_trained_is_refused(model: Path, tiny: Path, tmp_path: Pa
     lonely = tmp_path / "acts.csv"
     lonely.write_text("user_id,note_id,timestamp\nu,sg-night-3d,1\nv,sg-night-3d,2\nw,sg-night-3d,3\n", "utf-8")
     said = refusal("train", "--notes", NOTES, "--interactions", lonely, *out, "--split", "none")
-    assert "0 pairs to learn from" in said
+    assert "no two notes belong together by cooccurrence" in said
     assert "made otherwise (method: notellm there, contrast now" in refusal(
         "train",
         *BOTH,

@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 import prompts
 from notes import Note
@@ -98,7 +98,10 @@ def test_contrast_alone_writes_nothing(prompter: Prompter) -> None:
         assert row_of(found, 0, 0, prompter, method, TrainingConfig()).output == ()
 
 
-@pytest.mark.parametrize(("name", "value", "said"), [("steps", 0, ">= 1"), ("batch", 1, ">= 2"), ("alpha", -1, ">= 0")])
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("steps", 0, "equal to 1"), ("batch", 1, "equal to 2"), ("alpha", -1, "equal to 0"), ("precision", "fp8", "bf16")],
+)
 def test_settings_outside_their_limits_are_refused(name: str, value: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=rf"{name} must be {said} .*, got {value}"):
-        replace(TrainingConfig(), **{name: value})
+    with pytest.raises(ValidationError, match=rf"(?s){name}.*{said}.*input_value='?{value}"):
+        TrainingConfig(**{name: value})
