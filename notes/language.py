@@ -89,6 +89,11 @@ def _segmenter() -> Any:
         return jieba.posseg.POSTokenizer(jieba.dt)
 
 
+def is_chinese_word(text: str) -> bool:
+    """Whether a simplified word stands in the segmenter's dictionary; others are guessed, or Latin."""
+    return text.isascii() or bool(_segmenter().tokenizer.FREQ.get(text))
+
+
 _GUESSES = 4000
 """Characters standing alone that words are still guessed from: 1 ms for each, 20 for one that no dictionary has."""
 

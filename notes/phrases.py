@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import regex
 
-from notes.language import chinese_words, has_han, simplified
+from notes.language import chinese_words, has_han, is_chinese_word, simplified
 from notes.words import STOPWORDS, base_form, form_key, kinds, zipf
 
 MAX_CHARS = 4000
@@ -214,30 +214,74 @@ _ZH_ACTIVITIES = frozenset(
 )
 
 
+_ZH_LOOSE = frozenset(
+    "的了着过们我你他她它这那哪每各才只就也都还先再又很太更最没不别会能要想与或在把被让给对从往向将跟用到去做说看等问选加减"
+    "配装贴离含放换买住吃喝带省前后上下里外三四五六七八九"
+)
+"""A word that the segmenter guessed and that begins or ends with one of these was cut in the wrong place (“屏才”)."""
+_ZH_PARTICLES = ("uj", "ul", "uz", "ud", "uv", "c", "p", "d", "y")
+_ZH_NUMERALS = frozenset("一二两三四五六七八九十")
+_ZH_COUNTED = regex.compile(r"[一二两三四五六七八九十][个只本条件张片块双份次种样款步格上比]")
+
+
+class _Cut(NamedTuple):
+    """A word as the segmenter cut it."""
+
+    text: str
+    flag: str
+    start: int
+    end: int
+
+
 def _chinese(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     # The segmenter's dictionary is simplified; the conversion keeps every character in its place.
     plain = simplified(text)
-    run: list[tuple[str, str, int, int]] = []
+    run: list[_Cut] = []
+    before = _Cut("", "x", 0, 0)
     for word, flag in chinese_words(plain if len(plain) == len(text) else text):
-        token = word.text
-        activity = token in _ZH_ACTIVITIES
-        wanted = activity or (flag.startswith(_ZH_MODIFIER) and token not in _ZH_STOP)
-        if wanted and _LATIN_OR_HAN.fullmatch(token) is not None and not token[0].isdigit():
-            run.append((token, "vn" if activity else flag, word.start, word.end))
-            continue
-        yield from _chinese_spans(run)
-        run = []
+        cut = _Cut(word.text, "vn" if word.text in _ZH_ACTIVITIES else flag, word.start, word.end)
+        if not _can_stand(cut) or (not run and _hangs_on(before, cut)):
+            yield from _chinese_spans(run)
+            run = []
+        elif not run and before.text in _ZH_NUMERALS and before.flag == "m":  # “一字型”: no classifier stands between
+            run = [_Cut(before.text + cut.text, cut.flag, before.start, cut.end)]
+        else:
+            run.append(cut)
+        before = cut
     yield from _chinese_spans(run)
 
 
-def _chinese_spans(run: list[tuple[str, str, int, int]]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+def _can_stand(cut: _Cut) -> bool:
+    """Whether a word can be part of a phrase."""
+    if cut.text in _ZH_ACTIVITIES:
+        return True
+    if not cut.flag.startswith(_ZH_MODIFIER) or cut.text in _ZH_STOP or cut.text[0].isdigit():
+        return False
+    if _LATIN_OR_HAN.fullmatch(cut.text) is None or _ZH_COUNTED.fullmatch(cut.text) is not None:
+        return False
+    if len(cut.text) == 1:
+        return cut.text not in _ZH_LOOSE
+    return is_chinese_word(cut.text) or not {cut.text[0], cut.text[-1]} & _ZH_LOOSE
+
+
+def _hangs_on(before: _Cut, cut: _Cut) -> bool:
+    """Whether a word belongs to the one before it, which is no part of a phrase: a classifier, or a word cut in two."""
+    if len(cut.text) > 1 and (is_chinese_word(cut.text) or zipf(cut.text, "zh")):
+        return False
+    if before.flag.startswith(("m", "r")) and len(cut.text) == 1:
+        return True  # “那副耳机”, “11条牛仔裤”
+    if not has_han(before.text) or before.flag.startswith(_ZH_PARTICLES):
+        return False
+    return len(before.text) == 1 or not is_chinese_word(before.text)  # “站/姿”, “后/海村”, “配厚/底”
+
+
+def _chinese_spans(run: list[_Cut]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     spans = ((first, last) for first in range(len(run)) for last in range(first, min(first + 3, len(run))))
     for first, last in spans:
         part = run[first : last + 1]
-        length = part[-1][3] - part[0][2]
-        head, flag = part[-1][0], part[-1][1]
-        if not 2 <= length <= 10 or not flag.startswith(_ZH_HEAD):
+        head = part[-1]
+        if not 2 <= head.end - part[0].start <= 10 or not head.flag.startswith(_ZH_HEAD):
             continue
-        if len(part) == 1 and (len(head) < 2 or (flag.startswith("eng") and len(head) < 3)):
+        if len(part) == 1 and (len(head.text) < 2 or (head.flag.startswith("eng") and len(head.text) < 3)):
             continue
-        yield part[0][2], part[-1][3], tuple(word.lower() for word, _, _, _ in part)
+        yield part[0].start, head.end, tuple(cut.text.lower() for cut in part)
