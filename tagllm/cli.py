@@ -14,7 +14,6 @@ from tagllm.commands.handbook import handbook
 from tagllm.commands.optimize import optimize
 from tagllm.commands.prompts import prompts
 from tagllm.commands.recommend import recommend
-from tagllm.commands.recommend_training import embed, train, write_tags
 from tagllm.commands.report import report
 from tagllm.commands.run import run
 from tagllm.commands.runs import runs
@@ -89,8 +88,6 @@ main.add_command(report)
 main.add_command(corpus)
 main.add_command(student)
 main.add_command(recommend)
-for command in (train, embed, write_tags):
-    recommend.add_command(command)
 main.add_command(handbook)
 main.add_command(prompts)
 main.add_command(optimize)

@@ -20,6 +20,7 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAGLLM_CACHE_DIR", str(folder))
+        patch.delenv("COLUMNS", raising=False)  # tables are as wide as they are in a file, whatever this window is
         yield folder
 
 

@@ -1,9 +1,10 @@
 """`tagllm recommend`: pairs of notes, an index of their vectors, searching it, and how good a method is."""
 
+import importlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -37,7 +38,22 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
         return tuple(sorted({int(word) for word in words}))
 
 
-@click.group()
+class _Recommend(click.Group):
+    """The options of the commands that train are the fields of a record: they are read when those are asked for."""
+
+    _later: ClassVar = {"train": "train", "embed": "embed", "tags": "write_tags"}
+    """Commands, and what they are called in their module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self._later])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self._later:
+            return getattr(importlib.import_module("tagllm.commands.recommend_training"), self._later[cmd_name])
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Recommend)
 def recommend() -> None:
     """Recommend notes beside notes: one vector a note.
 

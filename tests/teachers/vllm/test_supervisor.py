@@ -87,6 +87,8 @@ def test_when_the_owner_is_killed_every_process_of_the_server_goes(tmp_path: Pat
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=Path(__file__).parents[3],
+        # Tests that run in the background of a shell inherit that nobody minds Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert owner.stdout is not None
     leader = int(owner.stdout.readline())
