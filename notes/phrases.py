@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import regex
 
-from notes.language import chinese_words, has_han, is_chinese_word, simplified
+from notes.chinese_phrases import chinese_spans
+from notes.language import has_han
 from notes.words import STOPWORDS, base_form, form_key, kinds, zipf
 
 MAX_CHARS = 4000
@@ -14,11 +15,15 @@ MAX_CHARS = 4000
 
 _TOKEN = regex.compile(r"\d+(?:[:.,]\d+)+|[\p{L}\p{N}]+(?:['’.+&/-][\p{L}\p{N}]+)*[+]*")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|@\w+|\b[\w-]+(?:\.[\w-]+)+/\S+", regex.IGNORECASE)
-_LATIN_OR_HAN = regex.compile(r"[\p{Han}\p{Latin}\p{N}.+-]+")
+_SHORTENED = regex.compile(r"(?:\p{L}\.)+\p{L}")
+"""“U.S”, “a.m”: a tag that holds a full stop looks like a sentence."""
+_ENTITY = regex.compile(r"&(?:#\d+|#x[\da-f]+|[a-z]\w+);", regex.IGNORECASE)
 _BREAKS = STOPWORDS | frozenset(
     """one two three four five six seven eight nine ten first second third last next previous less least lot lots
     bit few g kg ml l oz lb tsp tbsp cup cups cm mm m min mins h hr hrs sec pm am pcs tablespoon tablespoons
-    teaspoon teaspoons ounce ounces""".split()
+    teaspoon teaspoons ounce ounces
+    helps affects builds comes boasts gives keeps lets brings says tells knows allows becomes requires thinks holds
+    think hold""".split()
 )
 _PARTICLES = frozenset("de da do di du del des la le les el al von van der den y e".split())
 _BEFORE_VERB = frozenset(
@@ -100,8 +105,10 @@ def phrases(sources: Iterable[Source], lang: str, *, max_words: int = 4) -> list
     """Candidates of all texts, each spelling once, in the order they occur."""
     found: dict[str, Phrase] = {}
     for source in sources:
-        text = _ADDRESS.sub(lambda match: "|" * len(match[0]), source.text[:MAX_CHARS])
-        spans = _chinese(text) if has_han(text) else _english(text, max_words)
+        text = source.text[:MAX_CHARS]
+        for blank in (_ADDRESS, _ENTITY):
+            text = blank.sub(lambda match: "|" * len(match[0]), text)
+        spans = chinese_spans(text) if has_han(text) else _english(text, max_words)
         for start, end, words in spans:
             surface = text[start:end]
             key = form_key(surface)
@@ -152,7 +159,9 @@ def _runs(text: str) -> Iterator[list[_Token]]:
 
 
 def _content(word: str, lower: str, start: int, end: int, previous: str, following: str) -> _Token | None:
-    if lower in _BREAKS or lower.endswith("'s"):
+    if lower in _BREAKS or lower.endswith("'s") or _SHORTENED.fullmatch(word) is not None:
+        return None
+    if lower in ("s", "t") and not previous:  # what an apostrophe that is none leaves over
         return None
     if word[0].isdigit():
         bare = not any(character.isalpha() for character in word)
@@ -196,92 +205,3 @@ def _can_be_tag(run: list[_Token], first: int, last: int) -> bool:
     if first == last:
         return len(head.lower) > 2 and not head.number and zipf(base_form(head.lower)) < 5.2
     return True
-
-
-_ZH_MODIFIER = ("n", "a", "b", "j", "l", "i", "eng", "s", "z", "vn")
-_ZH_HEAD = ("n", "j", "l", "i", "eng", "vn", "an", "s")
-_ZH_STOP = frozenset(
-    """时候 时间 东西 感觉 方法 问题 情况 部分 地方 朋友 大家 姐妹 家人 事情 原因 结果 人 个人 自己 这个 那个 一下 一点
-    小时 分钟 左右 之后 之前 以后 今天 明天 昨天 真的 超级 真正 有点 个 次 种 天 年 月 日 号 元 块 克 毫升 勺
-    适量 少许 全部 整个 不同 简单 大小 程度 方面 步骤 注意 建议 使用 可以 需要 好 大 小 多 少 长 高 新 老 真 完全 一般
-    名字 样子 边 口 面 头 后面 前面 上面 下面 旁边 中间 里面 外面 最后 第一 第二""".split()
-)
-_ZH_ACTIVITIES = frozenset(
-    """减脂 护肤 穿搭 收纳 健身 跑步 旅行 旅游 拍照 摄影 化妆 露营 徒步 烘焙 装修 改造 训练 学习 阅读 防晒 通勤 约会
-    喂养 遛狗 洗澡 祛痘 美白 保湿 抗老 瘦身 增肌 拉伸 搭配 测评 开箱 夜跑 骑行 钓鱼 游泳 备餐 带娃 早教 亲子 降噪
-    散步 采耳 冲浪 浮潜 潜水 滑雪 爬山 手冲 除湿 清洁 断奶 控油 修容 卸妆 养猫 养狗 换季
-    租房 省钱 存钱 自驾 打卡 探店""".split()
-)
-
-
-_ZH_LOOSE = frozenset(
-    "的了着过们我你他她它这那哪每各才只就也都还先再又很太更最没不别会能要想与或在把被让给对从往向将跟用到去做说看等问选加减"
-    "配装贴离含放换买住吃喝带省前后上下里外三四五六七八九"
-)
-"""A word that the segmenter guessed and that begins or ends with one of these was cut in the wrong place (“屏才”)."""
-_ZH_PARTICLES = ("uj", "ul", "uz", "ud", "uv", "c", "p", "d", "y")
-_ZH_NUMERALS = frozenset("一二两三四五六七八九十")
-_ZH_COUNTED = regex.compile(r"[一二两三四五六七八九十][个只本条件张片块双份次种样款步格上比]")
-
-
-class _Cut(NamedTuple):
-    """A word as the segmenter cut it."""
-
-    text: str
-    flag: str
-    start: int
-    end: int
-
-
-def _chinese(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    # The segmenter's dictionary is simplified; the conversion keeps every character in its place.
-    plain = simplified(text)
-    run: list[_Cut] = []
-    before = _Cut("", "x", 0, 0)
-    for word, flag in chinese_words(plain if len(plain) == len(text) else text):
-        cut = _Cut(word.text, "vn" if word.text in _ZH_ACTIVITIES else flag, word.start, word.end)
-        if not _can_stand(cut) or (not run and _hangs_on(before, cut)):
-            yield from _chinese_spans(run)
-            run = []
-        elif not run and before.text in _ZH_NUMERALS and before.flag == "m":  # “一字型”: no classifier stands between
-            run = [_Cut(before.text + cut.text, cut.flag, before.start, cut.end)]
-        else:
-            run.append(cut)
-        before = cut
-    yield from _chinese_spans(run)
-
-
-def _can_stand(cut: _Cut) -> bool:
-    """Whether a word can be part of a phrase."""
-    if cut.text in _ZH_ACTIVITIES:
-        return True
-    if not cut.flag.startswith(_ZH_MODIFIER) or cut.text in _ZH_STOP or cut.text[0].isdigit():
-        return False
-    if _LATIN_OR_HAN.fullmatch(cut.text) is None or _ZH_COUNTED.fullmatch(cut.text) is not None:
-        return False
-    if len(cut.text) == 1:
-        return cut.text not in _ZH_LOOSE
-    return is_chinese_word(cut.text) or not {cut.text[0], cut.text[-1]} & _ZH_LOOSE
-
-
-def _hangs_on(before: _Cut, cut: _Cut) -> bool:
-    """Whether a word belongs to the one before it, which is no part of a phrase: a classifier, or a word cut in two."""
-    if len(cut.text) > 1 and (is_chinese_word(cut.text) or zipf(cut.text, "zh")):
-        return False
-    if before.flag.startswith(("m", "r")) and len(cut.text) == 1:
-        return True  # “那副耳机”, “11条牛仔裤”
-    if not has_han(before.text) or before.flag.startswith(_ZH_PARTICLES):
-        return False
-    return len(before.text) == 1 or not is_chinese_word(before.text)  # “站/姿”, “后/海村”, “配厚/底”
-
-
-def _chinese_spans(run: list[_Cut]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    spans = ((first, last) for first in range(len(run)) for last in range(first, min(first + 3, len(run))))
-    for first, last in spans:
-        part = run[first : last + 1]
-        head = part[-1]
-        if not 2 <= head.end - part[0].start <= 10 or not head.flag.startswith(_ZH_HEAD):
-            continue
-        if len(part) == 1 and (len(head.text) < 2 or (head.flag.startswith("eng") and len(head.text) < 3)):
-            continue
-        yield part[0].start, head.end, tuple(cut.text.lower() for cut in part)

@@ -1,4 +1,4 @@
-"""Phrases that could be tags: where Chinese words are cut in the wrong place, none begins or ends there."""
+"""Phrases that could be tags: none begins or ends in the middle of a word, or holds what only looks like one."""
 
 import pytest
 
@@ -27,5 +27,26 @@ def found(text: str) -> set[str]:
 )
 def test_chinese_phrases_begin_and_end_with_words(text: str, wanted: set[str], unwanted: set[str]) -> None:
     here = found(text)
+    assert wanted <= here, wanted - here
+    assert not here & unwanted, here & unwanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "unwanted"),
+    [
+        ("What we learn from the Interior&#39;s social feeds", {"social feeds"}, {"s social feeds", "39"}),
+        ("Interior ’s social feeds", {"Interior", "social feeds"}, {"s social feeds"}),
+        (
+            "draft U.S. standards, at 9 a.m. in Washington D.C.",
+            {"standards", "Washington"},
+            {"Draft U.S", "a.m", "D.C"},
+        ),
+        ("Node.js and version v2.0", {"Node.js"}, set()),
+        ("The guide helps writers", {"guide", "writers"}, {"guide helps", "guide helps writers"}),
+        ("vitamin d serum", {"vitamin d serum"}, set()),
+    ],
+)
+def test_english_phrases_hold_whole_words(text: str, wanted: set[str], unwanted: set[str]) -> None:
+    here = {phrase.text for phrase in phrases([Source("content", text)], "en")}
     assert wanted <= here, wanted - here
     assert not here & unwanted, here & unwanted
