@@ -55,10 +55,13 @@ class Casing:
     def __init__(self, texts: Iterable[str], vocabulary: Iterable[str] = ()) -> None:
         self._written: dict[str, Counter[str]] = {}
         self._plain: set[str] = set()
+        self._letters: set[str] = set()
         for text in texts:
             for line in text.splitlines():
                 self._read(line)
         for tag in vocabulary:
+            if len(tag) == 1:
+                self._letters.add(tag.lower())
             for word in _WORD.findall(tag):
                 if word != word.lower():
                     self._written.setdefault(word.lower(), Counter())[word] += 2
@@ -86,6 +89,10 @@ class Casing:
                 first = not line[:start].strip(" \"'“‘(-•*·") or line[:start].rstrip()[-1:] in ".!?:…。！？：|"
                 if not first or chinese or (not kinds(lower) and zipf(lower) < 5.5):
                     self._written.setdefault(lower, Counter())[word] += 1
+
+    def is_name(self, letter: str) -> bool:
+        """Whether a single letter is a tag of the vocabulary, as the languages C and R are."""
+        return letter.lower() in self._letters
 
     def of(self, word: str) -> str:
         """The word as a name, where it is one; else in lower case."""
@@ -118,7 +125,7 @@ def house_form(tag: str, limits: TagLimits, casing: Casing) -> Formed:
         text = regex.sub(r"(?<=\p{Han})\s+(?=\p{Han})", "", text)
     elif not 1 <= len(words) <= limits.max_words:
         return Formed(text, "not_house_form", f"{len(words)} words, wanted 1 to {limits.max_words}")
-    if len(text) < 2 or not any(character.isalpha() for character in text):
+    if (len(text) < 2 and not casing.is_name(text)) or not any(character.isalpha() for character in text):
         return Formed(text, "not_house_form", "a number alone says nothing")
     if normalised(text) in _GENERAL or (not han and all(word.lower() in STOPWORDS for word in words)):
         return Formed(text, "too_general", "fits every note")

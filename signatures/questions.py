@@ -18,6 +18,8 @@ class TagLimits(Record):
 
     min_tags: int = 3
     """Aimed at; a note that gives evidence for fewer gets fewer."""
+    fewest: int = 1
+    """Given even where they are much less likely than the note's likeliest, if how likely they are was learned."""
     max_tags: int = 8
     max_words: int = 5
     """Of an English tag."""

@@ -17,6 +17,10 @@ _DRAFTED = 0.25
 few."""
 
 
+_SPARE = 3
+"""Drafts however unlikely they are: the likeliest one may be no tag in house form."""
+
+
 async def rank(matcher: Matcher, question: Question, vector: NDArray[np.float32] | None) -> list[RankedTag]:
     """The tags the note would be known by, best first; only those its language takes."""
     ranked = await matcher.arank(question.sources.note_text(question.note), vector)
@@ -54,7 +58,7 @@ def drafts_by_tags(matcher: Matcher, ranked: Sequence[RankedTag], question: Ques
     for tag in ranked:
         if tag.interest and tag.interest not in number:
             continue
-        if len(drafts) >= question.limits.min_tags and tag.probability < least:
+        if len(drafts) >= max(_SPARE, question.limits.fewest) and tag.probability < least:
             break
         quote, source = _quoted(tag.tag, question)
         drafts.append(

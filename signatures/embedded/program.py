@@ -33,6 +33,7 @@ from signatures.applying import described, drafted, matched
 from signatures.embedded.handset import drafts_by_weights, match_by_weights
 from signatures.embedded.learned import drafts_by_tags, match_by_tags, rank
 from signatures.embedded.own_phrases import drafts_from_text
+from signatures.house import Casing, house_form
 from signatures.questions import Answered, Program, Question
 from signatures.sources import Sources
 from teachers.embedded import Encoder, Perceiver
@@ -107,10 +108,14 @@ class _Embedded:
         learned = self._index.matcher if self._index is not None and question.interests else None
         best = max((tag.score for tag in question.tags), default=0.0)
         least = learned.share * best if learned is not None else MIN_CONFIDENCE
-        chosen = []
+        fewest = question.limits.fewest if learned is not None else question.limits.min_tags
+        vocabulary = [tag for interest in question.matched_interests for tag in interest.tags]
+        chosen, sound = [], 0
         for number, tag in enumerate(question.tags, 1):
-            if tag.score >= least or len(chosen) < question.limits.min_tags:
+            if tag.score >= least or sound < fewest:
                 chosen.append(RefinedTag(number=number, tag=tag.tag[:80], confidence=min(1.0, max(0.0, tag.score))))
+                if sound < fewest:
+                    sound += house_form(tag.tag, question.limits, Casing((), vocabulary)).reason is None
         return Answered(answer=Refined(tags=chosen[:12]), program=NAME)
 
     async def fused(self, question: Question) -> Answered[Fused]:

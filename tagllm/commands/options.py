@@ -201,20 +201,20 @@ def tag_counts(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options for how many tags a note gets; the command gets `limits`, a `signatures.questions.TagLimits`."""
 
     @functools.wraps(command)
-    def called(min_tags: int, max_tags: int, **others: Any) -> Any:
-        if min_tags > max_tags:
+    def called(min_tags: int | None, max_tags: int, **others: Any) -> Any:
+        if min_tags is not None and min_tags > max_tags:
             raise click.UsageError(
                 f"--min-tags {min_tags} is above --max-tags {max_tags}; lower the one or raise the other"
             )
         from signatures.questions import TagLimits
 
-        return command(limits=TagLimits(min_tags=min_tags, max_tags=max_tags), **others)
+        aim = min(3, max_tags) if min_tags is None else min_tags
+        return command(limits=TagLimits(min_tags=aim, fewest=min_tags or 1, max_tags=max_tags), **others)
 
     least, most = click.IntRange(1, 12), click.IntRange(1, 12)
     with_most = click.option("--max-tags", type=most, default=8, show_default=True, help="Tags given, at most.")(called)
-    return click.option("--min-tags", type=least, default=3, show_default=True, help="Tags aimed at, at least.")(
-        with_most
-    )
+    says = "Tags aimed at, at least.  [default: 3; with a mined handbook, those that are likely]"
+    return click.option("--min-tags", type=least, help=says)(with_most)
 
 
 def record_options(kind: type["Record"], *, without: Collection[str] = ()) -> Decorator:

@@ -247,3 +247,9 @@ def test_house_form_of_a_house_form_is_itself() -> None:
 )
 def test_tag_is_in_the_language_of_its_note(tag: str, lang: str, fits: bool) -> None:
     assert language_fits(tag, lang) is fits
+
+
+def test_a_single_letter_is_a_tag_only_where_the_handbook_knows_it_as_one() -> None:
+    assert _formed("r", vocabulary=("r", "plotting")) == Formed("r")
+    assert _formed("R", vocabulary=("r",)).reason is None
+    assert _formed("r", vocabulary=("plotting",)).reason == "not_house_form"
