@@ -12,7 +12,6 @@ pictures, schema or handbook. The last line is JSON.
 import argparse
 import asyncio
 import cProfile
-import gc
 import itertools
 import json
 import os
@@ -28,6 +27,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 from rich.console import Console
@@ -38,6 +38,7 @@ from handbook import HandbookIndex, load
 from notes.pictures import PictureStore
 from notes.records import Note, Trace
 from signatures.llm import llm_program
+from tagllm.setup import settled
 from teachers.cache import RequestCache
 from teachers.embedded import Encoder
 from teachers.vllm.endpoint import Endpoint, Reply
@@ -120,10 +121,10 @@ def notes(count: int, first: int = 0) -> list[Note]:
     ]
 
 
-async def ours(engine: VllmEngine, context: TaggingContext, wanted: list[Note]) -> float:
+async def ours(graph: Any, engine: VllmEngine, context: TaggingContext, wanted: list[Note]) -> float:
     """Notes a second through everything."""
     begun, tagged = time.perf_counter(), 0
-    async for outcome in tag_notes(build_tagging(), wanted, context, concurrency=AT_ONCE):
+    async for outcome in tag_notes(graph, wanted, context, concurrency=AT_ONCE):
         tagged += isinstance(outcome, Trace)
     seconds = time.perf_counter() - begun
     await engine.aclose()
@@ -183,23 +184,22 @@ def main() -> None:
             handbook=HandbookIndex(handbook, Encoder()),
             pictures=PictureStore(EXAMPLES),
         )
-        asyncio.run(ours(engine, context, notes(16)))  # imports, first renderings
+        graph = build_tagging()
+        asyncio.run(ours(graph, engine, context, notes(16)))  # imports, first renderings
         bodies = [body for body in endpoint.bodies if b"data:image" not in body]
         engine = VllmEngine(Servers([Endpoint(base_url)]), "constant", load=Load(AT_ONCE))
         context = replace(context, program=llm_program(vllm_lm(engine)))
         cache = engine.cache = RequestCache(Path(folder))
-        gc.collect()
-        gc.freeze()  # as the commands do once everything is set up
-        for number in range(ROUNDS):
-            wanted = notes(count // ROUNDS, 1000 + number * count)
-            rates["bare"].append(asyncio.run(bare(base_url, BARE * len(wanted), bodies)))
-            if options.profile:
-                profile.enable()
-            rates["ours"].append(asyncio.run(ours(engine, context, wanted)))
-            profile.disable()
-            rates["cached"].append(asyncio.run(ours(engine, context, wanted)))
-            rates["bare_short"].append(asyncio.run(bare(base_url, BARE * len(wanted), SHORT)))
-        gc.unfreeze()
+        with settled():  # as the commands are once everything is set up
+            for number in range(ROUNDS):
+                wanted = notes(count // ROUNDS, 1000 + number * count)
+                rates["bare"].append(asyncio.run(bare(base_url, BARE * len(wanted), bodies)))
+                if options.profile:
+                    profile.enable()
+                rates["ours"].append(asyncio.run(ours(graph, engine, context, wanted)))
+                profile.disable()
+                rates["cached"].append(asyncio.run(ours(graph, engine, context, wanted)))
+                rates["bare_short"].append(asyncio.run(bare(base_url, BARE * len(wanted), SHORT)))
         asked = cache.counts.misses
         cache.close()
         found: dict[str, float | None] = {name: statistics.median(each) for name, each in rates.items()}
