@@ -6,7 +6,7 @@ broken up in every value before it is rendered.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from dspy.adapters.types.base_type import split_message_content_for_custom_types
 from dspy.adapters.utils import format_field_value
 from dspy.utils.exceptions import AdapterParseError
 from pydantic import BaseModel, ValidationError, create_model
+from pydantic.fields import FieldInfo
 
 import teachers as teachers  # before DSPy is used: keeps it from asking the web for prices
 from teachers.vllm.wire import picture_digest
@@ -54,6 +55,7 @@ class _Rendered(NamedTuple):
     system: str
     requirements: str
     response_format: dict[str, Any]
+    inputs: Mapping[str, FieldInfo]
     outputs: type[BaseModel]
     configs: dict[tuple[Any, ...], lm15.Config]
     """By what is asked for besides."""
@@ -118,7 +120,8 @@ class NoteAdapter(dspy.JSONAdapter):
         """The fields in DSPy's form: a text, or texts and pictures in turns."""
         blocks: list[dict[str, Any]] = []
         text: list[str] = []
-        for name, field_info in signature.input_fields.items():
+        rendered = self._of(signature)
+        for name, field_info in rendered.inputs.items():
             value = inputs.get(name)
             if value is None:
                 continue
@@ -132,7 +135,7 @@ class NoteAdapter(dspy.JSONAdapter):
             else:
                 said = value if isinstance(value, str) else format_field_value(field_info, value)
                 text.append(f"{head}\n{as_data(said)}")
-        text.append(self._of(signature).requirements)
+        text.append(rendered.requirements)
         if not blocks:
             return "\n\n".join(text)
         return [*blocks, {"type": "text", "text": "\n\n".join(text)}]
@@ -201,6 +204,7 @@ class NoteAdapter(dspy.JSONAdapter):
                 system=super().format_system_message(signature),
                 requirements=super().user_message_output_requirements(signature),
                 response_format=response_format(signature),
+                inputs=signature.input_fields,
                 outputs=_outputs(signature),
                 configs={},
             )
@@ -228,7 +232,7 @@ class NoteAdapter(dspy.JSONAdapter):
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "whole"
             raise _unreadable(signature, completion, f"the answer's {where}: {first['msg']}") from None
-        return {name: getattr(answer, name) for name in signature.output_fields}
+        return dict(answer)
 
 
 def _outputs(signature: type[dspy.Signature]) -> type[BaseModel]:

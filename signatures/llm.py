@@ -208,5 +208,8 @@ def _numbered(tags: Sequence[DraftTag], *, evidence: bool = False) -> str:
 async def _pictures(question: Question) -> list[dspy.Image]:
     """Those that could be opened, as many as a request may carry; made into JPEG in threads."""
     opened = [picture for picture in question.pictures if picture.refused is None][:IMAGES_PER_PROMPT]
-    await asyncio.gather(*(asyncio.to_thread(getattr, p, "data_url") for p in opened if "data_url" not in vars(p)))
+    raw = [picture for picture in opened if "data_url" not in vars(picture)]
+    if raw:
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(None, getattr, picture, "data_url") for picture in raw))
     return [dspy.Image(picture.data_url) for picture in opened]

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import diskcache
+import orjson
+from pydantic_core import from_json
 
 from teachers.database import DATABASE, ERRORS, Trouble, alone, inode, open_cache, trouble
 
@@ -104,7 +106,7 @@ class JsonStore:
         check, body = data[:_CHECK], data[_CHECK:]
         try:
             if check == _checksum(key, body):
-                return json.loads(body)
+                return _unpacked(body)
         except (ValueError, RecursionError):
             pass
         self._count("corrupt")
@@ -205,8 +207,18 @@ def _check_key(key: object) -> None:
 
 def _packed(row: Row) -> bytes:
     _check_key(row.key)
-    body = json.dumps(row.value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    try:
+        body = orjson.dumps(row.value)
+    except TypeError:  # half a surrogate pair, a number of more than 64 bits, a key that is none
+        body = json.dumps(row.value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     return _checksum(row.key, body) + body
+
+
+def _unpacked(body: bytes) -> Any:
+    try:
+        return from_json(body)  # not orjson: it makes numbers of more than 64 bits inexact
+    except ValueError:  # half a surrogate pair
+        return json.loads(body)
 
 
 def _checksum(key: str, body: bytes) -> bytes:

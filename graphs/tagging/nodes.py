@@ -90,7 +90,8 @@ async def open_pictures(state: TaggingState, context: TaggingContext) -> tuple[P
         return ()
     if context.pictures is None:
         return tuple(_unopened(ref) for ref in refs)
-    return tuple(await asyncio.gather(*(asyncio.to_thread(context.pictures.open, ref) for ref in refs)))
+    loop = asyncio.get_running_loop()
+    return tuple(await asyncio.gather(*(loop.run_in_executor(None, context.pictures.open, ref) for ref in refs)))
 
 
 async def describe_pictures(state: TaggingState, context: TaggingContext) -> Update:

@@ -97,7 +97,7 @@ class Endpoint:
     @property
     def away(self) -> float:
         """Seconds until it may get requests again; 0 where it is healthy."""
-        return max(0.0, self._away_until - time.monotonic())
+        return max(0.0, self._away_until - time.monotonic()) if self._away_until else 0.0
 
     def succeeded(self) -> None:
         """It answered."""

@@ -43,7 +43,8 @@ class Load:
     async def __aexit__(self, *_: object) -> None:
         with self._lock:
             self.under_way -= 1
-        self._admit()
+        if self._waiting:
+            self._admit()
 
     def set_limit(self, limit: int) -> None:
         """Change the limit; what is under way goes on."""

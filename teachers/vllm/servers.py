@@ -49,7 +49,7 @@ class Servers:
             if attempt:
                 self.retried += 1
                 await asyncio.sleep(self._pause(attempt, error))
-            endpoint = await self._free()
+            endpoint = self._healthy() or await self._free()
             try:
                 reply = await self._once(endpoint, request)
             except (lm15.TransportError, lm15.TimeoutError) as failure:
@@ -83,6 +83,11 @@ class Servers:
             endpoint.holds(request.pictures)
         return reply
 
+    def _healthy(self) -> Endpoint | None:
+        """The healthy server with least to do."""
+        healthy = [endpoint for endpoint in self.endpoints if not endpoint.away]
+        return min(healthy, key=lambda endpoint: (endpoint.outstanding, endpoint.sent)) if healthy else None
+
     async def _free(self) -> Endpoint:
         """The healthy server with least to do; waits where none is.
 
@@ -91,10 +96,7 @@ class Servers:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._limits.patience
-        while True:
-            healthy = [endpoint for endpoint in self.endpoints if not endpoint.away]
-            if healthy:
-                return min(healthy, key=lambda endpoint: (endpoint.outstanding, endpoint.sent))
+        while (endpoint := self._healthy()) is None:
             wait = min(endpoint.away for endpoint in self.endpoints)
             if loop.time() + wait > deadline:
                 names = ", ".join(endpoint.base_url for endpoint in self.endpoints)
@@ -102,6 +104,7 @@ class Servers:
                     f"no server answers ({names}); see whether they run: tagllm teacher probe --base-url URL"
                 )
             await asyncio.sleep(wait)
+        return endpoint
 
     async def _restarted(self, endpoint: Endpoint) -> None:
         try:
