@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, JsonValue
@@ -59,7 +60,7 @@ class Question:
     sources: Sources
     """Everything of the note that a tag may rest on; with the pictures' text once they were described."""
 
-    @property
+    @cached_property
     def matched_interests(self) -> tuple[Interest, ...]:
         """The matched ones out of `interests`, most probable first."""
         by_id = {interest.id: interest for interest in self.interests}

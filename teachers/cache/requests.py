@@ -182,7 +182,7 @@ def _row(key: RequestKey, answer: Answer) -> Row:
     """The answer with its request beside it, so that `tagllm cache why` can say what changed."""
     packed = zlib.compress(key.text, 1)
     value = {
-        "answer": answer.model_copy(update={"stored_at": time.time()}).model_dump(),
+        "answer": answer.model_dump() | {"stored_at": time.time()},
         "request": base64.b64encode(packed).decode() if len(packed) <= _KEPT else None,
     }
     return Row(key.digest, value, f"{key.label}\n{key.model}")

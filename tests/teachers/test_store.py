@@ -43,8 +43,8 @@ def _plant(store: JsonStore, *, mode: int, value: object = None, filename: str |
 
 @pytest.mark.parametrize(
     "value",
-    [{"a": [1, 2.5, None, True]}, "文字 😂", "half \ud83d", [], 0, "", {"": {}}, "x" * 1_000_000],
-    ids=["mixed", "text", "lone surrogate", "list", "zero", "empty", "nested", "large"],
+    [{"a": [1, 2.5, None, True]}, "文字 😂", "half \ud83d", [], 0, "", {"": {}}, "x" * 1_000_000, 3**50],
+    ids=["mixed", "text", "lone surrogate", "list", "zero", "empty", "nested", "large", "more than 64 bits"],
 )
 def test_what_is_stored_is_read_by_the_next_one(value: Any, store: JsonStore) -> None:
     store.set("key", value)

@@ -1,0 +1,14 @@
+"""What a command sets up before it works."""
+
+import gc
+
+from tagllm.setup import settled
+
+
+def test_the_collector_leaves_alone_what_was_set_up_and_is_as_before_afterwards() -> None:
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    with settled():
+        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_freeze_count() > frozen
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
