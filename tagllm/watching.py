@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -36,6 +37,16 @@ def watcher() -> int:
 def has_died() -> bool:
     """Whether the worker before this one died."""
     return DIED in os.environ
+
+
+def leave(status: int) -> NoReturn:
+    """End this process. A worker ends at once: its threads may be amid a picture or the loading of a model, which
+    nobody waits for any more, and all that was finished is written down."""
+    if watcher():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def watch(arguments: Sequence[str], out: Path) -> int:

@@ -15,8 +15,8 @@ from distill.runs.spans import Spans
 from distill.runs.tagging import Done, Tagger
 from notes.records import Failure, Note, Reject, Trace
 
-PATIENCE = 8.0
-"""Seconds that notes under way get after a stop, so that all is over in ten."""
+PATIENCE = 7.0
+"""Seconds that notes under way get from a stop on, so that all is over in ten, on a machine with much to do as well."""
 _TICK = 256
 """Rows between two looks at everything else, where all are done."""
 _EVERY = 2.0
@@ -81,6 +81,8 @@ class Session:
         self._places = asyncio.Semaphore(concurrency)
         self._error: BaseException | None = None
         self._is_stopping = False
+        self._deadline = float("inf")
+        """When what is under way is given up, by the monotonic clock."""
         self._left_alone = 0
         self._began = time.monotonic()
         self._before = self.tally.seconds
@@ -104,6 +106,7 @@ class Session:
         """Begin no other note; those under way get `PATIENCE` seconds."""
         if not self._is_stopping:
             self._is_stopping = True
+            self._deadline = time.monotonic() + PATIENCE
             self._places.release()  # so that whoever waits for a place sees it
 
     async def outcomes(self) -> AsyncGenerator[Outcome, None]:
@@ -255,7 +258,7 @@ class Session:
         while self._tasks and not self._is_stopping:
             await asyncio.wait(set(self._tasks), timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
         if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=PATIENCE)
+            await asyncio.wait(set(self._tasks), timeout=max(0.0, self._deadline - time.monotonic()))
         for task in set(self._tasks):
             task.cancel()
         if self._tasks:

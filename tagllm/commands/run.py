@@ -107,7 +107,7 @@ def run(
 
     Exit status: 0 every note got its tags, 1 some failed or were rejected and are recorded, 2 wrong usage, 130 stopped.
     """
-    from tagllm.watching import is_watched, watch
+    from tagllm.watching import is_watched, leave, watch
 
     arguments: list[str] = click.get_current_context().find_root().meta["tagllm.arguments"]
     if not is_watched():
@@ -146,5 +146,6 @@ def run(
                 go_on=go_on,
             )
     except RunError as error:
-        raise click.ClickException(str(error)) from None
-    sys.exit(status)
+        click.ClickException(str(error)).show()
+        status = 1
+    leave(status)

@@ -139,7 +139,7 @@ def replay(
 
     Exit status: 0 no failure is left, 1 some failed again, 2 wrong usage, 130 stopped.
     """
-    from tagllm.watching import is_watched, watch
+    from tagllm.watching import is_watched, leave, watch
 
     arguments: list[str] = click.get_current_context().find_root().meta["tagllm.arguments"]
     if not is_watched():
@@ -172,5 +172,6 @@ def replay(
                 go_on=shlex.join(["tagllm", *arguments]),
             )
     except RunError as error:
-        raise click.ClickException(str(error)) from None
-    sys.exit(status)
+        click.ClickException(str(error)).show()
+        status = 1
+    leave(status)

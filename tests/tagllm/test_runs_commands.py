@@ -159,7 +159,7 @@ def test_interrupt_finishes_what_is_under_way_and_says_how_to_go_on(tmp_path: Pa
         process.send_signal(signal.SIGINT)
         said, messages = process.communicate()
         assert process.returncode == 130, messages
-        assert "stopping: 4 notes under way get 8 s; again to stop at once" in messages
+        assert "stopping: 4 notes under way get 7 s; again to stop at once" in messages
         assert f"stopped; go on with: tagllm {' '.join(words)}" in said
         answered = len(server.answered)
         assert len(list(read_traces(out))) == answered < 120
