@@ -2,18 +2,21 @@
 
     python benchmarks/runs.py [--notes 200000]
 
-Short notes, the fused graph, a scripted teacher, everything in one process. The last line is JSON.
+Short notes, the fused graph, a scripted teacher, everything in one process. The end is compared with the start by
+asking about the last notes in turns with the first ones of another run, so that what else the machine does slows both.
+The last line is JSON.
 """
 
 import argparse
 import asyncio
-import itertools
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -27,11 +30,26 @@ from teachers.scripted import scripted_lm
 
 EVERY = 20_000
 """Notes between two measurements."""
+TURN = 2_000
+"""Notes that one run is asked about before it is the other's turn."""
+CONCURRENCY = 8
+"""Notes under way: few, so that the run whose turn it is not does little meanwhile."""
 
 
-def made(count: int) -> Iterator[Note]:
+class Measured(NamedTuple):
+    """What a run of many notes took."""
+
+    memory: list[float]
+    """MiB after every `EVERY` notes."""
+    last: float
+    """Seconds of processor time for the last `EVERY` notes."""
+    first: float
+    """The same for the first of another run, asked about in turns with them."""
+
+
+def made(count: int, start: int = 0) -> Iterator[Note]:
     """Notes of five categories, 300 characters each."""
-    for number in range(count):
+    for number in range(start, start + count):
         yield Note(
             id=f"note-{number}",
             title=f"Quiet valley number {number}",
@@ -59,19 +77,41 @@ def context() -> TaggingContext:
     return TaggingContext(program=replace(program, fused=answer))
 
 
-async def measured(count: int, out: Path) -> list[tuple[int, float, float]]:
-    """Notes done, seconds of processor time, MiB of memory; after every `EVERY` notes."""
-    found = [(0, time.process_time(), 0.0)]
-    done = 0
+async def taken(outcomes: AsyncIterator[Any], count: int) -> float:
+    """Seconds of processor time for the next `count` notes of a run."""
+    spent = time.process_time()
+    for _ in range(count):
+        await anext(outcomes)
+    return time.process_time() - spent
+
+
+async def measured(count: int, folder: Path) -> Measured:
+    """Run `count` notes into `folder`/run; the last ones in turns with the first of `folder`/other."""
     process = psutil.Process()
-    async for _ in run(made(count), context(), out=out, fused=True):
-        done += 1
-        if done % EVERY == 0 or done == count:
-            found.append((done, time.process_time(), process.memory_info().rss / 2**20))
-            before, (_, spent, memory) = found[-2], found[-1]
-            rate = (done - before[0]) / (spent - before[1])
-            print(f"{done:9,} notes {rate:8,.0f} notes/s of processor time {memory:8,.0f} MiB", flush=True)
-    return found
+    memory: list[float] = []
+    last = first = 0.0
+    other = run(made(EVERY + 1, start=count), context(), out=folder / "other", fused=True, concurrency=CONCURRENCY)
+    long = run(made(count), context(), out=folder / "run", fused=True, concurrency=CONCURRENCY)
+    async with aclosing(long) as outcomes, aclosing(other):
+        for done in range(0, count, EVERY):
+            if done + EVERY < count:
+                spent = await taken(outcomes, EVERY)
+            else:
+                await anext(other)  # begun like this one, whose next notes are under way
+                for _ in range(EVERY // TURN):
+                    last += await taken(outcomes, TURN)
+                    first += await taken(other, TURN)
+                spent = last
+            memory.append(process.memory_info().rss / 2**20)
+            rate = EVERY / spent
+            print(f"{done + EVERY:9,} notes {rate:8,.0f} notes/s of processor time {memory[-1]:8,.0f} MiB", flush=True)
+        assert await anext(outcomes, None) is None  # the summary is written
+    return Measured(memory, last, first)
+
+
+async def again(count: int, out: Path) -> int:
+    """Give the command of a finished run again; how many notes were asked about."""
+    return sum([1 async for _ in run(made(count), context(), out=out, fused=True)])
 
 
 def main() -> None:
@@ -79,23 +119,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--notes", type=int, default=200_000)
     count = parser.parse_args().notes
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
+    if count % EVERY:
+        parser.error(f"--notes must be a multiple of {EVERY}, got {count}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         begun = time.perf_counter()
-        found = asyncio.run(measured(count, out))
+        found = asyncio.run(measured(count, folder))
         seconds = time.perf_counter() - begun
         begun, spent = time.perf_counter(), time.process_time()
-        again = asyncio.run(measured(count, out))
+        assert asyncio.run(again(count, folder / "run")) == 0, "a finished run did something"
         resumed, resumed_processor = time.perf_counter() - begun, time.process_time() - spent
-        assert len(again) == 1, "a finished run did something"
-        size = sum(file.stat().st_size for file in out.rglob("*.jsonl"))
-    rates = [(b[0] - a[0]) / (b[1] - a[1]) for a, b in itertools.pairwise(found)]
+        size = sum(file.stat().st_size for file in (folder / "run").rglob("*.jsonl"))
     result = {
         "notes": count,
-        "notes_per_s": round(count / seconds, 1),
-        "last_to_first_throughput": round(rates[-1] / rates[0], 3),
-        "last_to_first_memory": round(found[-1][2] / found[1][2], 3),
-        "memory_mib": round(found[-1][2], 1),
+        "notes_per_s": round((count + EVERY) / seconds, 1),
+        "last_to_first_throughput": round(found.first / found.last, 3),
+        "last_to_first_memory": round(found.memory[-1] / found.memory[0], 3),
+        "memory_mib": round(found.memory[-1], 1),
         "resume_s": round(resumed, 2),
         "resume_processor_s": round(resumed_processor, 2),
         "bytes_per_trace": round(size / count),

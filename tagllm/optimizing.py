@@ -1,6 +1,7 @@
 """What `tagllm optimize` and `tagllm prompts compare` do: notes and words in, a measured version out."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -45,6 +46,8 @@ from teachers.vllm.engine import vllm_lm
 Part = Literal["held-out", "validation", "train", "all"]
 THREADS = 8
 """Notes at a time, where nobody said how many."""
+_PLAIN = 30.0
+"""Seconds between two lines of progress where there is no terminal."""
 _NOBODY = ("unreachable", "timeout", "teacher_error", "refused")
 """Failures that say nothing about words."""
 
@@ -144,7 +147,7 @@ def run_optimize(
         new_version(out, parent.name)
     console = Console(file=sys.stderr, highlight=False)
     budget = Budget(requests=budget_requests, seconds=None if budget_minutes is None else 60 * budget_minutes)
-    with open_work(path, parent, seed=seed, **work) as ready, _progress(console, optimizer) as report:
+    with open_work(path, parent, seed=seed, **work) as ready, _progress(console, optimizer, budget) as report:
         with ready.searching(budget) as search:
             search.rounds, search.seed, search.report = rounds, seed, report
             before = _before(search, parent, budget)
@@ -342,12 +345,20 @@ def _note(parent: PromptProgram, optimizer: Optimizer, found: Found, gain: Gain)
 
 
 @contextmanager
-def _progress(console: Console, optimizer: Optimizer) -> Iterator[Callable[[int, float], None]]:
+def _progress(console: Console, optimizer: Optimizer, budget: Budget) -> Iterator[Callable[[int, float], None]]:
+    """A live line on a terminal, a plain one now and then elsewhere."""
+    limit = f" of {budget.limit:,}" if budget.limit is not None else ""
+    shown_at = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(optimizer, total=None, said="measuring")
 
         def report(candidates: int, best: float) -> None:
-            progress.update(task, said=f"{candidates} versions tried, best {best:.3f}")
+            nonlocal shown_at
+            said = f"{candidates} versions tried, best {best:.3f}, {budget.requests:,}{limit} requests"
+            progress.update(task, said=said)
+            if not console.is_terminal and time.monotonic() - shown_at >= _PLAIN:
+                shown_at = time.monotonic()
+                console.print(f"{optimizer}: {said}", markup=False, soft_wrap=True)
 
         yield report

@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -98,12 +99,16 @@ def test_nothing_is_written_unless_asked_for(notes: Path, server: TaughtServer, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "notes.jsonl"]
 
 
-def test_a_budget_of_requests_is_kept_and_ends_cleanly(notes: Path, server: TaughtServer, tmp_path: Path) -> None:
+def test_a_budget_of_requests_is_kept_and_ends_cleanly(
+    notes: Path, server: TaughtServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tagllm.optimizing._PLAIN", 0.0)
     done = optimize(notes, server, "mipro", "--budget-requests", 40, "--out", tmp_path / "w/tagging_fused/v2", "--json")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["ended"] == "budget"
     assert found["requests"] == len(server.bodies) <= 40
+    assert re.search(r"^mipro: \d+ versions tried, best 0\.\d+, \d+ of 40 requests$", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
