@@ -184,7 +184,7 @@ def run_run(
             spans=spans,
         )
         asyncio.run(_work(session, choice, teacher, messages, go_on))
-        return _told(session, folder, choice, teacher, messages, as_json=as_json, go_on=go_on)
+        return _told(session, folder, choice, teacher, messages, again=again is not None, as_json=as_json, go_on=go_on)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,6 +312,7 @@ def _told(
     teacher: _Teacher,
     messages: Console,
     *,
+    again: bool,
     as_json: bool,
     go_on: str,
 ) -> int:
@@ -328,6 +329,9 @@ def _told(
         shown.print(
             f"why notes failed: tagllm runs status {shlex.quote(str(folder.path))}", markup=False, soft_wrap=True
         )
+        engine = teacher.setup.engine if teacher.setup is not None else None
+        if again and engine is not None and engine.cache is not None and engine.cache.counts.hits:
+            shown.print("answers came from the cache; to ask the model anew: --no-cache", markup=False, soft_wrap=True)
     if not session.is_complete:
         shown.print(
             "the run has not finished; notes are left that were never asked about", markup=False, soft_wrap=True

@@ -60,3 +60,9 @@ def test_heavy_libraries_are_imported_where_they_are_used() -> None:
     assert any(name in HEAVY for _, name, _, _ in checked), "nothing to check"
     wrong = [f"{f.relative_to(ROOT)}:{line}: {name}" for f, name, line, early in checked if early and name in HEAVY]
     assert not wrong
+
+
+def test_no_benchmark_hides_a_room_from_the_script_beside_it() -> None:
+    names = {file.stem for file in (ROOT / "benchmarks").glob("*.py")}
+    assert names, "nothing to check in benchmarks/"
+    assert not names & set(ROOMS)

@@ -31,7 +31,7 @@ class Spans:
         self._tracer: Tracer = provider.get_tracer("tagllm")
 
     def note(self, note: Note, outcome: "Trace | Failure", began: int, ended: int) -> None:
-        """A note and its steps.
+        """A note and its steps; of one that failed, those before the one it failed at.
 
         Args:
             note: That was tagged.
@@ -44,16 +44,16 @@ class Spans:
         about: dict[str, Any] = {"tagllm.run": self._run, "tagllm.note.id": note.id, "tagllm.note.lang": note.lang}
         about["tagllm.note.category"] = note.category[:200]
         span = self._tracer.start_span("tag note", start_time=began, attributes=about)
+        context = set_span_in_context(span)
+        start = began
+        for step in outcome.steps:
+            end = min(ended, start + int(step.milliseconds * 1e6))
+            self._tracer.start_span(
+                step.name, context=context, start_time=start, attributes=_attributes(step, outcome)
+            ).end(end)
+            start = end
         if isinstance(outcome, Trace):
             span.set_attribute("tagllm.tags", [tag.tag for tag in outcome.tags[:_TAGS]])
-            context = set_span_in_context(span)
-            start = began
-            for step in outcome.steps:
-                end = min(ended, start + int(step.milliseconds * 1e6))
-                self._tracer.start_span(
-                    step.name, context=context, start_time=start, attributes=_attributes(step, outcome)
-                ).end(end)
-                start = end
         else:
             span.set_attribute("tagllm.failure.reason", outcome.reason)
             span.set_attribute("tagllm.failure.step", outcome.step or "")
@@ -116,11 +116,12 @@ def _exporter(name: str, environ: Mapping[str, str]) -> Any:
     )
 
 
-def _attributes(step: StepRecord, trace: Trace) -> dict[str, Any]:
+def _attributes(step: StepRecord, outcome: "Trace | Failure") -> dict[str, Any]:
     found: dict[str, Any] = {"tagllm.step": step.name, "tagllm.program": step.program, "tagllm.cached": step.cached}
     if step.prompt is not None:
         found["tagllm.prompt"] = step.prompt
-        found["gen_ai.request.model"] = trace.model
+        if isinstance(outcome, Trace):
+            found["gen_ai.request.model"] = outcome.model
         found["gen_ai.usage.input_tokens"] = step.prompt_tokens
         found["gen_ai.usage.output_tokens"] = step.completion_tokens
     return found

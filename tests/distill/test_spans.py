@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from distill.runs import RunError, run
 from distill.runs.spans import Spans, open_spans
-from notes.records import STEPS, Failure, Trace
+from notes.records import STEPS, Failure, StepRecord, Trace
 from tests.distill.scripted import context, notes
 
 
@@ -47,13 +47,15 @@ def test_every_note_is_a_span_with_one_for_each_step(exported: InMemorySpanExpor
         assert tokens == [step.prompt_tokens for step in trace.steps]
 
 
-def test_failure_is_an_error_with_its_reason() -> None:
+def test_failure_is_an_error_with_its_reason_and_the_steps_before_it() -> None:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     [note] = notes(1)
-    failure = Failure(note_id=note.id, step="draft", reason="timeout", message="too slow")
+    done = StepRecord(name="describe", program="llm", prompt="tagging/v1/describe", answer=None, prompt_tokens=7)
+    failure = Failure(note_id=note.id, step="draft", reason="timeout", message="too slow", steps=(done,))
     Spans(provider, "night").note(note, failure, 1, 2)
-    [span] = exporter.get_finished_spans()
+    step, span = exporter.get_finished_spans()
+    assert (step.name, dict(step.attributes or {})["gen_ai.usage.input_tokens"]) == ("describe", 7)
     assert (span.status.is_ok, span.status.description) == (False, "too slow")
     assert dict(span.attributes or {})["tagllm.failure.reason"] == "timeout"
 

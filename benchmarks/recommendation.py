@@ -1,6 +1,6 @@
 """What searching an index costs beside the bare product, and how pairs grow with the interactions.
 
-    python benchmarks/recommend.py [--notes 1000000] [--interactions 1000000 5000000]
+    python benchmarks/recommendation.py [--notes 1000000] [--interactions 1000000 5000000]
 
 Vectors are 128 numbers drawn around topics, topics around areas, topics unequally large (Zipf), as embeddings of notes
 lie; none of the queries is in the index. Exact search is measured in turns with the product of the same 32 queries and
