@@ -10,14 +10,20 @@ tag as well, so that some notes are answered better than others. It gives the go
 Asked to propose an instruction, it proposes `HINT` with one slot that is known and one that is made up; all others it
 loses.
 Asked for advice, it advises `HINT` to every module.
+
+    python -m tests.signatures.optimizing.improvable FOLDER
+
+measures the words in a folder, in a process that knows nothing of the search that found them; prints JSON.
 """
 
 import hashlib
 import json
+import sys
 from typing import Any, NamedTuple
 
 from dspy.lm15 import Request
 
+import prompts
 from graphs.tagging import TaggingContext, build_tagging
 from notes.records import Failure, Note, Trace
 from prompts import PromptProgram
@@ -25,6 +31,7 @@ from signatures.llm import llm_program
 from signatures.metrics.tagging import TaggingMetric
 from signatures.optimizing import Budget, Loop, Runner, Search, metered, split_notes
 from signatures.questions import Program
+from teachers.scripted import scripted_lm
 
 HINT = "Name the material and the city."
 THINGS = ("desk", "lamp", "chair", "shelf", "stool", "bench")
@@ -144,3 +151,16 @@ def search(lm: Any, count: int = 24, *, fused: bool = False, budget: Budget | No
     loop = Loop()
     runner, split = Runner(loop, tag, program, metered(lm, budget or Budget(), loop)), split_notes(make_notes(count))
     return Search(runner=runner, metric=TaggingMetric(), split=split, threads=2, **more)
+
+
+def scores(words: PromptProgram) -> list[float]:
+    """Scores of the held-out notes."""
+    measuring = search(scripted_lm(answer), fused="fused" in words.prompts)
+    try:
+        return measuring.measure(words, measuring.split.held_out)
+    finally:
+        measuring.runner.loop.close()
+
+
+if __name__ == "__main__":
+    print(json.dumps(scores(prompts.named(sys.argv[1]))))
