@@ -126,7 +126,7 @@ def place(text: str) -> tuple[str, Path]:
         return text, ROOT
     folder = Path(text)
     id = "/".join(folder.parts[-2:])
-    if len(folder.parts) > 2 and _ID.fullmatch(id) and (folder / "program.toml").is_file():
+    if len(folder.parts) > 2 and _ID.fullmatch(id) and versions(folder.parent.name, folder.parent.parent):
         return id, folder.parent.parent
     raise PromptError(
         f"{text!r} names no prompt program; write NAME/vN, such as tagging/v1, or a version's folder, "

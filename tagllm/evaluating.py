@@ -151,7 +151,7 @@ def run_eval(
         with nullcontext() if quiet else messages.status("loading"):
             frequencies = Frequencies(read_notes(path))
             folder = path if path.is_dir() else path.parent
-            setup = tagging_setup(folder, teacher=teacher, handbook=handbook, fetch=fetch, limits=limits)
+            setup = tagging_setup(folder, teacher=teacher, handbook=handbook, fetch=fetch, limits=limits, fused=fused)
         stack.enter_context(closing(setup))
         book = setup.context.handbook.handbook if setup.context.handbook is not None else None
 

@@ -72,6 +72,7 @@ class RunChoice:
             fetch=self.fetch,
             limits=self.limits,
             show_hashtags=self.show_hashtags,
+            fused=self.fused,
         )
 
     @property

@@ -67,6 +67,7 @@ def tagging_setup(
     fetch: bool = False,
     limits: TagLimits | None = None,
     show_hashtags: bool = False,
+    fused: bool | None = None,
 ) -> Setup:
     """A teacher, ready to tag.
 
@@ -77,10 +78,11 @@ def tagging_setup(
         fetch: Whether `http(s)` pictures are fetched.
         limits: House form.
         show_hashtags: Whether the author's own hashtags may be read.
+        fused: Whether everything is asked at once, which the words that are named must be for; None: either way.
 
     Raises:
         handbook.HandbookError: the handbook cannot be used.
-        prompts.PromptError: there are no such words.
+        prompts.PromptError: there are no such words, or they ask the other way.
         distill.student.StudentError: the student cannot be asked this way.
         teachers.vllm.launch.ServerError: the model's server cannot be used.
         teachers.store.StoreError: a cache cannot be used.
@@ -103,11 +105,22 @@ def tagging_setup(
             perceiver = Perceiver(store)
             program = embedded_program(encoder, perceiver, index)
         else:
+            from signatures.llm import llm_program
             from teachers.vllm.engine import vllm_lm
 
+            words = _words(teacher.prompts if asking is None else "", fused)  # before a server is started for nothing
             engine = open_engine(teacher, stack)
             lm = vllm_lm(engine, temperature=teacher.temperature, max_tokens=teacher.max_tokens)
-            program = _student(lm, asking, engine) if asking is not None else _steps(lm, teacher, engine)
+            if asking is not None:
+                program = _student(lm, asking, engine)
+            else:
+                program = llm_program(
+                    lm,
+                    words=words["words"],
+                    fused_words=words["fused_words"],
+                    revision=engine.revision,
+                    handbook_tokens=teacher.handbook_tokens,
+                )
         context = TaggingContext(
             program=program,
             pictures=pictures,
@@ -138,20 +151,25 @@ def settled() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _steps(lm: "dspy.LM", teacher: TeacherChoice, engine: "VllmEngine") -> Program:
-    from signatures.llm import llm_program
+def _words(named: str, fused: bool | None) -> dict[str, prompts.PromptProgram]:
+    """The words that ask step by step and all at once: the defaults, or for one of them the version that is named.
 
-    words = {"words": prompts.default("tagging"), "fused_words": prompts.default("tagging_fused")}
-    if teacher.prompts:
-        named, _ = prompts.place(teacher.prompts)
-        words["fused_words" if named.startswith("tagging_fused/") else "words"] = teacher.prompts
-    return llm_program(
-        lm,
-        words=words["words"],
-        fused_words=words["fused_words"],
-        revision=engine.revision,
-        handbook_tokens=teacher.handbook_tokens,
-    )
+    Raises:
+        prompts.PromptError: there are none, they cannot be asked with, or nobody would ask with those that are named.
+    """
+    programs = {
+        "words": prompts.named(prompts.default("tagging")),
+        "fused_words": prompts.named(prompts.default("tagging_fused")),
+    }
+    if named:
+        program = prompts.named(named)
+        way = {"tagging": "steps", "tagging_fused": "fused"}.get(program.name)
+        if way is None:
+            raise prompts.PromptError(f"{named} does not tag notes; versions of tagging and of tagging_fused do")
+        if fused is not None and fused != (way == "fused"):
+            raise prompts.PromptError(f"{named} is asked with --graph {way}; add it, or name other words")
+        programs["fused_words" if way == "fused" else "words"] = program
+    return programs
 
 
 def _student(lm: "dspy.LM", asking: Asking, engine: "VllmEngine") -> Program:

@@ -69,7 +69,13 @@ def run_tag(
     teacher = teacher or TeacherChoice()
     with messages.status("loading") if messages.is_terminal and teacher.name == "embedded" else nullcontext():
         setup = tagging_setup(
-            folder, teacher=teacher, handbook=handbook, fetch=fetch, limits=limits, show_hashtags=show_hashtags
+            folder,
+            teacher=teacher,
+            handbook=handbook,
+            fetch=fetch,
+            limits=limits,
+            show_hashtags=show_hashtags,
+            fused=fused,
         )
     with closing(setup):
         rows = read_notes(path, split=split, ids=set(ids) or None, limit=limit, pictures=setup.pictures)

@@ -208,6 +208,8 @@ def test_a_version_can_be_named_by_its_folder(root: Path) -> None:
     write(prompts.load("tagging/v1"), root / "tagging/v2", {})
     assert prompts.named(str(root / "tagging/v2")).id == "tagging/v2"
     assert prompts.place("tagging/v1") == ("tagging/v1", ROOT)
-    for text in (str(root / "tagging/v3"), str(root), "../tagging", "tagging/v1/draft"):
+    with pytest.raises(PromptError, match="no prompt program tagging/v3; on disk: tagging/v1, tagging/v2"):
+        prompts.named(str(root / "tagging/v3"))
+    for text in (str(root / "poems/v3"), str(root), "../tagging", "tagging/v1/draft"):
         with pytest.raises(PromptError, match=r"write NAME/vN, such as tagging/v1, or a version's folder"):
             prompts.place(text)

@@ -168,3 +168,19 @@ def test_show_for_people_names_pictures_and_steers_no_terminal(tmp_path: Path) -
     assert said.exit_code in (0, 1), said.output
     assert "⟨picture, sha256 " in said.stdout
     assert "base64" not in said.stdout
+
+
+def test_words_that_cannot_be_used_are_said_before_a_server_is_asked(root: Path) -> None:
+    draft = root / "tagging/v3"
+    shutil.copytree(root / "tagging/v1", draft)
+    (draft / "match.md").write_text("Match a few.", "utf-8")
+    asked = ["tag", str(EXAMPLES / "notes.jsonl"), "--teacher", "vllm", "--base-url", "http://127.0.0.1:9"]
+    for words, message in (
+        (draft, "the slot {{max_matched}} is missing"),
+        (root / "tagging/v9", "no prompt program"),
+        ("judge/v1", "judge/v1 does not tag notes; versions of tagging and of tagging_fused do"),
+        ("tagging_fused/v1", "tagging_fused/v1 is asked with --graph fused; add it, or name other words"),
+    ):
+        said = CliRunner().invoke(main, [*asked, "--prompts", str(words)])
+        assert said.exit_code == 2
+        assert message in said.stderr
