@@ -33,7 +33,8 @@ def open_base(name: str, *, dtype: Any = None) -> Base:
     """Load a base and give it `[EMB]`; code that comes with it is never run, weights are read from safetensors alone.
 
     The new token starts as the mean of all others. An encoder (BERT and its like) is run as a decoder with its word
-    vectors as its output layer; what is missing of a head starts as the identity.
+    vectors as its output layer; what is missing of a head starts as the identity. It drops nothing out, like
+    language models of today: on a CPU dropout is a sixth of a training step.
 
     Args:
         name: `minilm`, a folder, or a name on the Hugging Face hub.
@@ -54,6 +55,7 @@ def open_base(name: str, *, dtype: Any = None) -> Base:
             encoder = _is_encoder(settings)
             if encoder:
                 settings.is_decoder = True
+                settings.hidden_dropout_prob = settings.attention_probs_dropout_prob = 0.0
             model = AutoModelForCausalLM.from_pretrained(
                 place,
                 config=settings,
@@ -76,6 +78,31 @@ def open_base(name: str, *, dtype: Any = None) -> Base:
         tokenizer=tokenizer,
         context=getattr(settings.get_text_config(), "max_position_embeddings", None),
     )
+
+
+def has_fast_bf16() -> bool:
+    """Whether this machine has instructions for bfloat16; without them it is slower than float32."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    can = torch.cpu.get_capabilities()
+    return bool(can.get("avx512_bf16") or can.get("amx_bf16") or can.get("bf16"))
+
+
+def open_to_ask(name: str) -> Base:
+    """A base as `open_base` makes it, to be asked and not trained: on the GPU where there is one, in bfloat16 where
+    that is fast; on two cores with the instructions MiniLM embeds three times as many notes a second.
+
+    Raises:
+        RecommendError: as `open_base`.
+    """
+    import torch
+
+    base = open_base(name, dtype=torch.bfloat16 if has_fast_bf16() else torch.float32)
+    if torch.cuda.is_available():
+        base.model.to("cuda")
+    return base
 
 
 def require_room(base: Base, tokens: int) -> None:

@@ -6,17 +6,23 @@ IGNORED = -100
 """Label of a token that is not learned."""
 
 
-def contrastive_loss(vectors: Any, temperature: Any, notes: Any | None = None) -> Any:
+def contrastive_loss(vectors: Any, temperature: Any, notes: Any | None = None, added: Any | None = None) -> Any:
     """L_cl = −1/(2B) Σ_i log( e^{sim(n_i, n_i⁺)·e^τ} / Σ_{j≠i} e^{sim(n_i, n_j)·e^τ} ), sim the cosine.
 
     Every vector of the batch asks once: its partner is right, all others are wrong, those of its own side too. The
     same note in two pairs of a batch is no wrong answer to itself, nor to its partner: with `notes` such entries are
     left out of the sum. Computed in float32 or better, whatever the network computes in.
 
+    With `added`, a number a_j is added to sim(n_i, n_j)·e^τ wherever n_j answers, right or wrong. For a_j = −β log q_j,
+    q_j how often a note stands in a pair, a note is no longer a worse answer because it is drawn more often as a wrong
+    one (the correction of a sampled softmax; Yi et al., RecSys 2019): at β = 1 cosines learn how likely j is beside i,
+    at β = 0, the paper's loss, how many times likelier than anywhere.
+
     Args:
         vectors: Of B pairs, shape (2B, d); rows 2i and 2i + 1 are a pair. Of any length.
         temperature: τ, a number; e^τ multiplies the cosines.
         notes: A whole number a row that says which note it is, shape (2B,); None: all are different.
+        added: To the logits of each row as an answer, shape (2B,); None: nothing.
 
     Returns:
         A number.
@@ -32,8 +38,10 @@ def contrastive_loss(vectors: Any, temperature: Any, notes: Any | None = None) -
             same = notes[:, None] == notes[None, :]
             left_out = left_out | same | same[partner]
         right = torch.nn.functional.one_hot(partner, len(unit)).bool()
-        logits = (unit @ unit.T * temperature.exp()).masked_fill(left_out & ~right, -torch.inf)
-        return torch.nn.functional.cross_entropy(logits, partner)
+        logits = unit @ unit.T * temperature.exp()
+        if added is not None:
+            logits = logits + added.to(logits.dtype)
+        return torch.nn.functional.cross_entropy(logits.masked_fill(left_out & ~right, -torch.inf), partner)
 
 
 def generative_loss(logits: Any, labels: Any) -> Any:

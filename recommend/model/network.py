@@ -95,9 +95,10 @@ def _kind() -> Any:
         def vectors(self, answer: Any, places: Any) -> Any:
             """The notes' vectors, shape (n, d), of any length: the linear layer on the last state at each place."""
             states = answer.hidden_states[-1]
-            return self.head(states[torch.arange(len(states), device=states.device), places])
+            found = states[torch.arange(len(states), device=states.device), places]
+            return self.head(found.to(self.temperature.dtype))
 
-        def forward(self, ids: Any, mask: Any, places: Any, notes: Any, labels: Any) -> dict[str, Any]:
+        def forward(self, ids: Any, mask: Any, places: Any, notes: Any, added: Any, labels: Any) -> dict[str, Any]:
             """The losses of B pairs; all pairs of all processes are compared with one another.
 
             Args:
@@ -105,10 +106,13 @@ def _kind() -> Any:
                 mask: Shape (2B, l).
                 places: Shape (2B,).
                 notes: Which note each row is, shape (2B,).
+                added: To each row's logits as an answer, shape (2B,); see `contrastive_loss`.
                 labels: The output at each of the last places, shape (2B, k); k = 1: none is learned.
             """
             answer = self.read(ids, mask, logits_to_keep=labels.shape[1], use_cache=False)
-            contrastive = contrastive_loss(gathered(self.vectors(answer, places)), self.temperature, gathered(notes))
+            contrastive = contrastive_loss(
+                gathered(self.vectors(answer, places)), self.temperature, gathered(notes), gathered(added)
+            )
             generative = generative_loss(answer.logits, labels)
             loss = joint_loss(contrastive, generative, self.alpha)
             return {"loss": loss, "contrastive": contrastive, "generative": generative}

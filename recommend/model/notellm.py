@@ -8,7 +8,7 @@ import numpy as np
 
 import prompts
 from notes.records import Note
-from recommend.model.base import Base, open_base, require_room
+from recommend.model.base import Base, open_to_ask, require_room
 from recommend.model.folder import BASE, HEAD, Method, read_model
 from recommend.model.network import network, padded
 from recommend.model.words import Form, Prompter, is_empty
@@ -48,7 +48,7 @@ class NoteLLM:
         from safetensors.torch import load_file
 
         summary = read_model(folder)
-        base = open_base(str(folder / BASE))
+        base = open_to_ask(str(folder / BASE))
         net = network(base.model, hidden=base.hidden, dimension=summary.dimension, temperature=0.0, alpha=0.0)
         try:
             found = load_file(folder / HEAD)
@@ -65,7 +65,9 @@ class NoteLLM:
                 f"{folder} was trained with other words than {words.id} has now; restore them, or train it again"
             )
         prompter = Prompter(base.tokenizer, words, note_tokens=summary.note_tokens)
-        return cls(_placed(base), net, prompter, form=FORMS[summary.made_of.method], hashtags=summary.hashtags)
+        return cls(
+            base, net.to(base.model.device), prompter, form=FORMS[summary.made_of.method], hashtags=summary.hashtags
+        )
 
     @classmethod
     def zero_shot(cls, name: str, *, note_tokens: int = 128) -> "NoteLLM":
@@ -74,7 +76,7 @@ class NoteLLM:
         Raises:
             RecommendError: the base cannot be used.
         """
-        base = _placed(open_base(name))
+        base = open_to_ask(name)
         net = network(base.model, hidden=base.hidden, dimension=0, temperature=0.0, alpha=0.0)
         prompter = Prompter(base.tokenizer, prompts.named(prompts.default("compression")), note_tokens=note_tokens)
         require_room(base, prompter.longest(0))
@@ -160,15 +162,6 @@ class NoteLLM:
     def _moved(self, batch: Any) -> tuple[Any, Any, Any]:
         device = next(self._base.model.parameters()).device
         return batch.ids.to(device), batch.mask.to(device), batch.places.to(device)
-
-
-def _placed(base: Base) -> Base:
-    """On the GPU where there is one."""
-    import torch
-
-    if torch.cuda.is_available():
-        base.model.to("cuda")
-    return base
 
 
 def _alike(lengths: dict[int, int]) -> Iterator[list[int]]:

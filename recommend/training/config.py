@@ -41,6 +41,19 @@ class TrainingConfig(Record):
     temperature: float = Field(
         default=3.0, ge=-5, le=10, description="τ at the start: cosines are multiplied by e to this power."
     )
+    popularity: float = Field(
+        default=1.0,
+        ge=0,
+        le=2,
+        description="β: how far vectors follow popularity, as co-occurrence does. 0 is the paper's loss: a note that "
+        "is in many pairs is a wrong answer as many times.",
+    )
+    head_steps: int = Field(
+        default=800,
+        ge=0,
+        le=1_000_000,
+        description="The linear layer learns alone before the base does, 256 pairs each.",
+    )
     dimension: int = Field(default=128, ge=1, le=16_384, description="Of the vectors.")
     hashtag_share: float = Field(
         default=0.4,
@@ -52,6 +65,9 @@ class TrainingConfig(Record):
         default=5, ge=1, le=30, description="Asked for at a time; between one and this many, at random."
     )
     note_tokens: int = Field(default=96, ge=16, le=32_768, description="Of a note, at most.")
+    layers: int = Field(
+        default=0, ge=0, le=1000, description="Of the base, only this many last layers are trained; 0: all of it."
+    )
     lora: int = Field(
         default=0, ge=0, le=1024, description="Rank of LoRA adapters, merged in the end; 0: every weight is trained."
     )

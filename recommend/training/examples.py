@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from notes.records import Note
 from recommend.model.folder import Method
@@ -36,6 +37,11 @@ class Examples:
         """Hashtags a note has, the mean rounded, at least one."""
         counts = [len(tags) for tags in self.hashtags if tags]
         return max(1, round(sum(counts) / len(counts))) if counts else 1
+
+    def added(self, popularity: float) -> NDArray[np.float32]:
+        """−β log q of each note, β = `popularity`, q the share of the pairs' sides it stands in; shape (n,)."""
+        counts = np.bincount(np.array(self.pairs).ravel(), minlength=len(self.notes))
+        return (-popularity * np.log(counts / counts.sum())).astype(np.float32)
 
     @property
     def digest(self) -> str:

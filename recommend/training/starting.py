@@ -1,53 +1,103 @@
-"""Where the linear layer starts: at the map from `[EMB]` to what the base already knows of a note."""
+"""Where the linear layer starts: at what the base already knows of a note, and then at what the pairs say of that."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from recommend.model.losses import contrastive_loss
 from recommend.model.network import padded
 from recommend.model.words import Prompted
 
-NOTES = 512
-"""Notes it is fitted on."""
-_AT_ONCE = 32
+NOTES = 8192
+"""Notes it is fitted on, at most."""
+_AT_ONCE = 64
 _RIDGE = 1e-2
+_SIZE = 0.05
+"""Of a weight, the root of the mean square: cosines do not change with it, the optimiser's steps are made for it."""
+_PAIRS, _RATE, _TEMPERATURE_RATE = 256, 1e-3, 1e-3
 
 
-def start_head(net: Any, prompts: Sequence[Prompted], padding: int) -> None:
-    """Set the linear layer W to the ridge regression of the notes' principal components on the states of `[EMB]`.
+def start_head(
+    net: Any,
+    prompts: Sequence[Prompted],
+    padding: int,
+    pairs: Sequence[tuple[int, int]] = (),
+    added: Sequence[float] = (),
+    *,
+    steps: int = 0,
+    seed: int = 0,
+) -> None:
+    """Set the linear layer W, and with pairs the temperature, while the base is left as it is.
 
     A random layer would throw away what the base knows, and a new word's state says little of the note by itself; the
     mean of a note's own token states says much. With x_i the state of `[EMB]` (hidden numbers) and y_i the first d
-    principal components of the means m_i at unit length:
+    principal components of the means m_i at unit length, less their mean:
 
         W = argmin Σ_i |W x_i − y_i|² + λ |W|²,   λ = 0.01 · tr(Σ x xᵀ) / hidden
 
-    Rows of W beyond the number of notes stay as they were.
+    Then W and τ alone learn L_cl for `steps` steps, 256 pairs each: the states are known, so that costs next to
+    nothing, and a layer that fits keeps the base from being bent to one that does not (Kumar et al., ICLR 2022).
 
     Args:
         net: As `recommend.model.network` made it.
-        prompts: Of notes to fit on.
+        prompts: Of n notes to fit on.
         padding: The token to pad with.
+        pairs: Places in `prompts`, m of them.
+        added: To each note's logits as an answer, n of them; see `contrastive_loss`.
+        steps: Of learning; 0 or no pairs: none.
+        seed: Of the pairs' order.
     """
     import torch
 
-    device = net.temperature.device
-    states, means = [], []
-    net.eval()
+    states, means = _read(net, prompts, padding)
+    unit = torch.nn.functional.normalize(means, dim=1)
+    centred = unit - unit.mean(dim=0)
+    _, _, directions = torch.linalg.svd(centred, full_matrices=False)
+    directions = directions[: net.head.weight.shape[0]]
+    gram = states.T @ states
+    ridge = _RIDGE * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    fitted = torch.linalg.solve(gram + ridge, states.T @ (centred @ directions.T)).T
     with torch.no_grad():
-        for start in range(0, len(prompts), _AT_ONCE):
-            part = prompts[start : start + _AT_ONCE]
-            batch = padded(part, padding)
+        # Rows beyond the number of notes stay as they were.
+        net.head.weight[: len(fitted)] = (fitted * _SIZE / fitted.square().mean().sqrt()).to(net.head.weight.dtype)
+    if not pairs or not steps:
+        return
+    learned = torch.optim.AdamW(
+        [{"params": [net.head.weight], "lr": _RATE}, {"params": [net.temperature], "lr": _TEMPERATURE_RATE}],
+        weight_decay=0.0,
+    )
+    both = torch.tensor(pairs, device=states.device)
+    more = torch.tensor(added, dtype=torch.float32, device=states.device) if added else None
+    states = states.to(net.head.weight.dtype)
+    drawn = np.random.default_rng(seed)
+    with torch.autocast(states.device.type, enabled=False):
+        for _ in range(steps):
+            rows = both[torch.from_numpy(drawn.integers(0, len(both), _PAIRS)).to(both.device)].flatten()
+            loss = contrastive_loss(net.head(states[rows]), net.temperature, rows, None if more is None else more[rows])
+            learned.zero_grad()
+            loss.backward()
+            learned.step()
+    learned.zero_grad()
+
+
+def _read(net: Any, prompts: Sequence[Prompted], padding: int) -> tuple[Any, Any]:
+    """The states of `[EMB]` and the means of the notes' own token states, each of shape (n, hidden), in float64."""
+    import torch
+
+    net.eval()
+    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row].ids))
+    states: list[Any] = [None] * len(prompts)
+    means: list[Any] = [None] * len(prompts)
+    device = net.temperature.device
+    with torch.no_grad():
+        for start in range(0, len(order), _AT_ONCE):
+            rows = order[start : start + _AT_ONCE]
+            batch = padded([prompts[row] for row in rows], padding)
             answer = net.read(batch.ids.to(device), batch.mask.to(device), logits_to_keep=1, use_cache=False)
-            found = answer.hidden_states[-1].double()
-            for row, one in enumerate(part):
-                before = found.shape[1] - len(one.ids)
-                states.append(found[row, before + one.place])
-                means.append(found[row, before + one.note[0] : before + one.note[1]].mean(dim=0))
-        x = torch.stack(states)
-        m = torch.nn.functional.normalize(torch.stack(means), dim=1)
-        _, _, directions = torch.linalg.svd(m - m.mean(dim=0), full_matrices=False)
-        directions = directions[: net.head.weight.shape[0]]
-        gram = x.T @ x
-        ridge = _RIDGE * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype, device=device)
-        fitted = torch.linalg.solve(gram + ridge, x.T @ (m @ directions.T)).T
-        net.head.weight[: len(fitted)] = fitted.to(net.head.weight.dtype)
+            for row, found in zip(rows, answer.hidden_states[-1].double(), strict=True):
+                one = prompts[row]
+                before = len(found) - len(one.ids)
+                states[row] = found[before + one.place]
+                means[row] = found[before + one.note[0] : before + one.note[1]].mean(dim=0)
+    return torch.stack(states), torch.stack(means)

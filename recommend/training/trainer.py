@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from recommend.model.base import has_fast_bf16
 from recommend.model.folder import CHECKPOINTS, TRAINING, Method
 from recommend.model.network import labels_of, padded
 from recommend.model.words import Prompter
@@ -31,15 +32,8 @@ def require_libraries(config: TrainingConfig) -> None:
 
 
 def takes_bf16(config: TrainingConfig) -> bool:
-    """Whether it computes in bfloat16: where asked, or where the machine has instructions for it."""
-    import torch
-
-    if config.precision != "auto":
-        return config.precision == "bf16"
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    can = torch.cpu.get_capabilities()
-    return bool(can.get("avx512_bf16") or can.get("amx_bf16") or can.get("bf16"))
+    """Whether it computes in bfloat16: where asked, or where the machine is fast at it."""
+    return has_fast_bf16() if config.precision == "auto" else config.precision == "bf16"
 
 
 def trainer_for(
@@ -68,12 +62,14 @@ def trainer_for(
     from transformers import Trainer, TrainingArguments
     from transformers.trainer_callback import PrinterCallback, TrainerCallback
 
+    added = torch.tensor(examples.added(config.popularity))
+
     def batch(numbers: Sequence[int]) -> dict[str, Any]:
         rows = [row_of(examples, number, side, prompter, method, config) for number in numbers for side in (0, 1)]
         outputs = [row.output for row in rows]
         made = padded([row.prompt for row in rows], padding, outputs)
         notes = torch.tensor([row.note for row in rows])
-        return {**made._asdict(), "notes": notes, "labels": labels_of(outputs)}
+        return {**made._asdict(), "notes": notes, "added": added[notes], "labels": labels_of(outputs)}
 
     class Joint(Trainer):
         """Logs both losses; checkpoints are safetensors, with weights that stand for two layers written once."""

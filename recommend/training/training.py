@@ -125,6 +125,12 @@ def _network(base: Base, config: TrainingConfig, method: Method) -> Any:
     import torch
 
     model = base.model
+    if config.layers and config.lora:
+        raise RecommendError(
+            f"--layers {config.layers} with --lora {config.lora}: adapters go into every layer; leave one of them out"
+        )
+    if config.layers:
+        _keep_below(base, config.layers)
     if config.checkpointing:
         model.gradient_checkpointing_enable()
     if config.lora:
@@ -148,17 +154,47 @@ def _network(base: Base, config: TrainingConfig, method: Method) -> Any:
     return net.to("cuda") if torch.cuda.is_available() else net
 
 
+def _keep_below(base: Base, layers: int) -> None:
+    """Leave all that stands before the last `layers` of a base as it is: its words and its lower layers.
+
+    Raises:
+        RecommendError: its layers cannot be told.
+    """
+    import torch
+
+    count = base.model.config.get_text_config().num_hidden_layers
+    lists = [one for one in base.model.modules() if isinstance(one, torch.nn.ModuleList) and len(one) == count]
+    if len(lists) != 1 or layers > count:
+        raise RecommendError(
+            f"--layers {layers}: the base {base.name} has {count} layers"
+            + ("" if len(lists) == 1 else " that cannot be told from its other parts")
+            + "; leave --layers out to train all of it"
+        )
+    words, first = base.model.get_input_embeddings().weight, next(lists[0][count - layers].parameters())
+    reached = False
+    for weight in base.model.parameters():  # in the order they are used
+        reached = reached or weight is first
+        weight.requires_grad_(reached and weight is not words)
+
+
 def _start(
     net: Any, examples: Examples, prompter: Prompter, base: Base, config: TrainingConfig, method: Method
 ) -> None:
     import torch
 
-    chosen = np.random.default_rng(config.seed).permutation(len(examples.notes))[:NOTES]
-    prompted = [prompter.prompt(examples.notes[one], FORMS[method]) for one in sorted(chosen.tolist())]
-    prompted.sort(key=lambda one: len(one.ids))
+    chosen = sorted(np.random.default_rng(config.seed).permutation(len(examples.notes))[:NOTES].tolist())
+    place = {note: row for row, note in enumerate(chosen)}
     device = net.temperature.device.type
     with torch.autocast(device, torch.bfloat16, enabled=takes_bf16(config)):
-        start_head(net, prompted, base.tokenizer.pad_token_id)
+        start_head(
+            net,
+            [prompter.prompt(examples.notes[one], FORMS[method]) for one in chosen],
+            base.tokenizer.pad_token_id,
+            [(place[one], place[other]) for one, other in examples.pairs if one in place and other in place],
+            examples.added(config.popularity)[chosen].tolist(),
+            steps=config.head_steps,
+            seed=config.seed,
+        )
 
 
 def _is_done(out: Path, description: Description) -> bool:

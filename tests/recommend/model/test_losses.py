@@ -69,6 +69,18 @@ def test_a_note_in_two_pairs_of_a_batch_is_no_wrong_answer() -> None:
     assert known < free
 
 
+def test_what_is_added_counts_wherever_a_note_answers() -> None:
+    vectors, temperature = drawn(4, 3), torch.tensor(0.5, dtype=torch.float64)
+    added = torch.tensor([1.0, -2.0, 0.5, 3.0])
+    unit = vectors / vectors.norm(dim=1, keepdim=True)
+    logits = unit @ unit.T * math.exp(0.5) + added[None, :]
+    by_hand = [torch.logsumexp(logits[i, [j for j in range(4) if j != i]], 0) - logits[i, i ^ 1] for i in range(4)]
+    found = contrastive_loss(vectors, temperature, added=added)
+    assert found.item() == pytest.approx(torch.stack(by_hand).mean().item(), rel=1e-9)
+    same = contrastive_loss(vectors, temperature, added=torch.full((4,), 7.0))
+    assert same.item() == pytest.approx(contrastive_loss(vectors, temperature).item(), rel=1e-9)
+
+
 def test_writing_is_torchs_cross_entropy_of_the_next_token_over_outputs_alone() -> None:
     logits = drawn(2, 4, 7)
     labels = torch.tensor([[IGNORED, IGNORED, 3, 5], [IGNORED, IGNORED, IGNORED, 6]])

@@ -71,7 +71,7 @@ def test_padding_and_company_change_no_vector(base: Base) -> None:
 def test_the_loss_of_writing_is_the_bases_own_on_the_same_labels(base: Base) -> None:
     net, asked, outputs = made(base)
     batch, labels = padded(asked, base.tokenizer.pad_token_id, outputs), labels_of(outputs)
-    found = net(**batch._asdict(), notes=torch.tensor([0, 1]), labels=labels)
+    found = net(**batch._asdict(), notes=torch.tensor([0, 1]), added=torch.zeros(2), labels=labels)
     whole = torch.full_like(batch.ids, IGNORED)
     whole[:, -labels.shape[1] :] = labels
     assert (whole != IGNORED).sum() == sum(map(len, outputs))
@@ -101,7 +101,7 @@ def test_the_gradient_of_the_joint_loss_is_the_numerical_one_through_the_whole_n
     net, asked, outputs = made(exact)
     net = net.double()
     batch = padded(asked * 2, exact.tokenizer.pad_token_id, outputs * 2)
-    inputs = {**batch._asdict(), "notes": torch.arange(4), "labels": labels_of(outputs * 2)}
+    inputs = {**batch._asdict(), "notes": torch.arange(4), "added": torch.arange(4.0), "labels": labels_of(outputs * 2)}
     inputs["ids"][2, batch.mask[2].nonzero()[5]] += 1  # another note
     net(**inputs)["loss"].backward()
     checked = [net.temperature, net.head.weight, exact.model.get_input_embeddings().weight]

@@ -92,6 +92,15 @@ def test_the_share_of_hashtags_is_kept_and_what_a_note_lacks_is_not_asked_for(pr
     assert bare.output == ()
 
 
+def test_notes_of_many_pairs_are_made_up_for_by_their_share_of_the_pairs() -> None:
+    found = examples((0, 1), (0, 2))
+    shares = {"a": 2 / 4, "b": 1 / 4, "c": 1 / 4}
+    wanted = [-np.log(shares[note.id]) for note in found.notes]
+    assert found.added(1.0) == pytest.approx(wanted, rel=1e-6)
+    assert found.added(0.5) == pytest.approx([one / 2 for one in wanted], rel=1e-6)
+    assert not found.added(0.0).any()
+
+
 def test_contrast_alone_writes_nothing(prompter: Prompter) -> None:
     found = examples((0, 1), (0, 2))
     for method in ("contrast", "repllama"):

@@ -31,7 +31,9 @@ NOTES = [
     for topic, words in TOPICS.items()
     for number in range(4)
 ]
-CONFIG = TrainingConfig(steps=60, batch=6, learning_rate=5e-3, dimension=16, note_tokens=48, alpha=1.0, save_every=40)
+CONFIG = TrainingConfig(
+    steps=60, batch=6, learning_rate=5e-3, dimension=16, note_tokens=48, alpha=1.0, save_every=40, head_steps=10
+)
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +172,24 @@ def test_adapters_and_the_new_word_alone_are_trained_and_merged(tiny: str, tmp_p
     assert open_method("notellm", model=tmp_path / "model").embed(NOTES[:1]).any()
 
 
+def test_what_stands_before_the_last_layers_is_left_as_it_is(tiny: str, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    config = TrainingConfig(**{**CONFIG.as_json(), "layers": 1, "steps": 2})
+    made = train(examples(), tiny, tmp_path / "model", config)
+    assert made.trained_weights < made.weights
+    known = load_file(Path(tiny) / "model.safetensors")
+    now = load_file(tmp_path / "model" / "base" / "model.safetensors")
+    layers = sorted({int(name.split(".")[2]) for name in known if name.startswith("model.layers.")})
+    changed = {
+        name
+        for name in known
+        if name in now and now[name].shape == known[name].shape and (now[name] != known[name]).any()
+    }
+    assert any(name.startswith(f"model.layers.{layers[-1]}.") for name in changed)
+    assert not any(name.startswith(f"model.layers.{one}.") for name in changed for one in layers[:-1])
+
+
 def test_models_that_are_damaged_or_missing_are_refused(model: Path, tiny: str, tmp_path: Path) -> None:
     with pytest.raises(RecommendError, match="notellm has to be trained: tagllm recommend train"):
         open_method("notellm")
@@ -207,6 +227,35 @@ def test_the_linear_layer_starts_at_what_the_base_knows(tiny: str) -> None:
     vectors = NoteLLM(base, net, prompter, form="category").embed(NOTES)
     near = vectors @ vectors.T - 2 * np.eye(len(NOTES))
     assert [NOTES[int(one)].category for one in near.argmax(axis=1)] == [note.category for note in NOTES]
+
+
+def test_the_linear_layer_learns_the_pairs_while_the_base_stays_as_it_is(tiny: str) -> None:
+    import torch
+
+    import prompts
+    from recommend.model.base import open_base
+    from recommend.model.losses import contrastive_loss
+    from recommend.model.network import network, padded
+    from recommend.model.words import Prompter
+    from recommend.training.starting import start_head
+
+    base = open_base(tiny)
+    torch.manual_seed(0)
+    net = network(base.model, hidden=base.hidden, dimension=8, temperature=3.0, alpha=0.0)
+    prompter = Prompter(base.tokenizer, prompts.named("compression/v1"), note_tokens=48)
+    prompted = [prompter.prompt(note, "category") for note in NOTES]
+    found = examples()
+    before = [weight.clone() for weight in base.model.parameters()]
+    losses = []
+    for steps in (0, 100):
+        start_head(net, prompted, 0, found.pairs, found.added(1.0).tolist(), steps=steps)
+        batch = padded(prompted, 0)
+        with torch.no_grad():
+            vectors = net.vectors(net.read(batch.ids, batch.mask), batch.places)
+            rows = torch.tensor(found.pairs).flatten()
+            losses.append(contrastive_loss(vectors[rows], net.temperature, rows).item())
+    assert losses[1] < losses[0] / 2
+    assert all(torch.equal(weight, other) for weight, other in zip(base.model.parameters(), before, strict=True))
 
 
 def test_prompteol_asks_a_base_that_nobody_trained(model: Path, tiny: str) -> None:
