@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich import box
@@ -17,6 +17,7 @@ from recommend import PairOptions, RecommendError
 from recommend.methods import Writer, open_method
 from recommend.model import ModelSummary
 from recommend.model.folder import Method
+from recommend.records import Vectors
 from recommend.shown import with_tags
 from recommend.training import TrainingConfig
 from tagllm.pairing import divide, write_summary
@@ -139,29 +140,62 @@ class Tagged(NamedTuple):
     title: str
     category: str
     hashtags: tuple[str, ...]
+    neighbours: "tuple[Neighbour, ...]" = ()
+    """The nearest other notes of the file, the nearest first."""
+
+
+class Neighbour(NamedTuple):
+    """A note beside another, with what the same model writes for it."""
+
+    score: float
+    """Cosine of both notes' vectors."""
+    note: Tagged
 
 
 def run_tags(
-    path: Path, messages: Console, *, model: Path, split: str | None, limit: int | None, ids: tuple[str, ...]
+    path: Path,
+    messages: Console,
+    *,
+    model: Path,
+    split: str | None,
+    limit: int | None,
+    ids: tuple[str, ...],
+    neighbours: int = 0,
 ) -> tuple[list[Tagged], Read]:
-    """A category and hashtags for each note, out of its text alone.
+    """A category and hashtags for each note, out of its text alone; with `neighbours`, beside each the nearest of all
+    other notes of the file by the same model's vectors, with what it writes for them.
 
     Raises:
         notes.reading.UnreadableInput: the notes as a whole cannot be read.
         recommend.RecommendError: the model cannot be used, or none of `ids` is there.
     """
     with telling(messages) as told:
-        read, rejected = _shown(path, messages, "none", split, limit)
-        if ids:
-            missing = set(ids) - {note.id for note in read}
-            if missing:
-                raise RecommendError(f"no note {sorted(missing)[0][:80]!r} in {path}; leave --id out for all of them")
-            read = [note for note in read if note.id in ids]
+        pool, rejected = _shown(path, messages, "none", split, None if neighbours else limit)
+        missing = set(ids) - {note.id for note in pool}
+        if missing:
+            raise RecommendError(f"no note {sorted(missing)[0][:80]!r} in {path}; leave --id out for all of them")
+        asked = [row for row, note in enumerate(pool) if not ids or note.id in ids][:limit]
         writer = open_method("notellm", model=model)
         assert isinstance(writer, Writer)
-        written = writer.write(read, progress=lambda done, of: told("writing", done, of))
-    found = [Tagged(note.id, note.title, *one) for note, one in zip(read, written, strict=True)]
-    return found, Read(len(read), rejected, sum(not (one.category or one.hashtags) for one in written))
+        beside: dict[int, list[tuple[int, float]]] = {}
+        if neighbours:
+            vectors = writer.embed(pool, progress=lambda done, of: told("embedding", done, of))
+            beside = {row: _nearest(vectors, row, neighbours) for row in asked}
+        rows = list(dict.fromkeys([*asked, *(other for row in asked for other, _ in beside.get(row, ()))]))
+        written = writer.write([pool[row] for row in rows], progress=lambda done, of: told("writing", done, of))
+    said = {row: Tagged(pool[row].id, pool[row].title, *one) for row, one in zip(rows, written, strict=True)}
+    found = [
+        said[row]._replace(neighbours=tuple(Neighbour(score, said[other]) for other, score in beside.get(row, ())))
+        for row in asked
+    ]
+    return found, Read(len(found), rejected, sum(not (one.category or one.hashtags) for one in found))
+
+
+def _nearest(vectors: Vectors, row: int, count: int) -> list[tuple[int, float]]:
+    """Rows other than `row`, most alike first; a note without a word is nobody's neighbour and has none."""
+    scores = vectors @ vectors[row]
+    order = [int(one) for one in np.argsort(-scores, kind="stable") if one != row and vectors[one].any()]
+    return [(one, float(scores[one])) for one in order[:count]] if vectors[row].any() else []
 
 
 def tagged(found: list[Tagged]) -> RenderableType:
@@ -170,16 +204,30 @@ def tagged(found: list[Tagged]) -> RenderableType:
     for name in ("note", "category", "hashtags"):
         table.add_column(name, overflow="fold")
     for one in found:
-        tags = " ".join(f"#{printable(tag, 40)}" for tag in one.hashtags)
-        table.add_row(Text(printable(one.title or one.id, 60)), Text(printable(one.category, 40)), Text(tags))
+        _add(table, one, "")
+        for near in one.neighbours:
+            _add(table, near.note, f"  {near.score:.2f}  ")
+        if one.neighbours:
+            table.add_section()
     return table
+
+
+def _add(table: Table, one: Tagged, before: str) -> None:
+    tags = " ".join(f"#{printable(tag, 40)}" for tag in one.hashtags)
+    table.add_row(Text(before + printable(one.title or one.id, 60)), Text(printable(one.category, 40)), Text(tags))
 
 
 def lines(found: list[Tagged]) -> Iterator[str]:
     """As `recommend tags --json` writes them."""
     for one in found:
-        row = {"id": one.id, "category": one.category, "hashtags": list(one.hashtags)}
+        row = _row(one)
+        if one.neighbours:
+            row["neighbours"] = [{**_row(near.note), "score": round(near.score, 6)} for near in one.neighbours]
         yield json.dumps(row, ensure_ascii=False)
+
+
+def _row(one: Tagged) -> dict[str, Any]:
+    return {"id": one.id, "category": one.category, "hashtags": list(one.hashtags)}
 
 
 def _shown(path: Path, messages: Console, tags: str, split: str | None, limit: int | None) -> tuple[list[Note], int]:

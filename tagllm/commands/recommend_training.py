@@ -180,17 +180,31 @@ def embed(
     epilog="""\b
 Examples:
   tagllm recommend tags notes.jsonl --model models/notellm --limit 5
+  tagllm recommend tags notes.jsonl --model models/notellm --limit 5 --neighbours 3
   tagllm recommend tags notes.jsonl --model models/notellm --json > tags.jsonl
 """,
 )
 @click.argument("notes", type=click.Path(path_type=Path))
 @click.option("--model", type=click.Path(path_type=Path), required=True, help="Folder of a trained model.")
+@click.option(
+    "--neighbours",
+    type=click.IntRange(0, 100),
+    default=0,
+    show_default=True,
+    help="Beside each note, the nearest of all others in NOTES by the same model, with what it writes for them.",
+)
 @split_option
 @limit_option
 @ids_option
 @json_option
 def write_tags(
-    notes: Path, model: Path, split: str | None, limit: int | None, ids: tuple[str, ...], as_json: bool
+    notes: Path,
+    model: Path,
+    neighbours: int,
+    split: str | None,
+    limit: int | None,
+    ids: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Let a trained model write each note's category and hashtags, out of its text alone.
 
@@ -204,7 +218,7 @@ def write_tags(
 
     messages = Console(stderr=True, highlight=False)
     with refused(RecommendError):
-        found, read = run_tags(notes, messages, model=model, split=split, limit=limit, ids=ids)
+        found, read = run_tags(notes, messages, model=model, split=split, limit=limit, ids=ids, neighbours=neighbours)
     if as_json:
         for line in lines(found):
             click.echo(line)

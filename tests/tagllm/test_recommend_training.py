@@ -18,7 +18,7 @@ from tests.distill.student import tiny_text
 ROOT = Path(__file__).parents[2]
 NOTES, ACTS = ROOT / "examples" / "notes.jsonl", ROOT / "examples" / "interactions.csv"
 BOTH = ("--notes", NOTES, "--interactions", ACTS)
-SMALL = ("--batch", 4, "--dimension", 16, "--note-tokens", 64, "--learning-rate", 1e-3)
+SMALL = ("--batch", 4, "--dimension", 16, "--note-tokens", 64, "--learning-rate", 1e-3, "--head-steps", 5)
 
 
 def tagllm(*words: object) -> Result:
@@ -95,6 +95,25 @@ def test_tags_are_written_for_people_and_programs(model: Path) -> None:
     assert not {"\x1b", "\x07", "\u202e"} & set(shown.stdout)
 
 
+def test_beside_each_note_stand_the_nearest_others_with_what_the_same_model_writes(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "vectors.parquet"
+    assert tagllm("embed", NOTES, "--model", model, "--out", out).exit_code == 0
+    table = pq.read_table(out)
+    ids, vectors = table.column("id").to_pylist(), np.array(table.column("vector").to_pylist())
+    done = tagllm("tags", NOTES, "--model", model, "--limit", 2, "--neighbours", 3, "--json")
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["id"] for row in rows] == ids[:2]
+    for place, row in enumerate(rows):
+        scores = vectors @ vectors[place]
+        order = [one for one in np.argsort(-scores, kind="stable") if one != place][:3]
+        assert [near["score"] for near in row["neighbours"]] == pytest.approx(scores[order].tolist(), abs=1e-4)
+        assert [near["id"] for near in row["neighbours"]] == [ids[one] for one in order]
+        assert all(near.keys() == {"id", "category", "hashtags", "score"} for near in row["neighbours"])
+    shown = tagllm("tags", NOTES, "--model", model, "--limit", 1, "--neighbours", 2)
+    assert f"{rows[0]['neighbours'][1]['score']:.2f}" in shown.stdout
+
+
 def test_one_model_is_measured_indexed_and_searched(model: Path, tiny: Path, tmp_path: Path) -> None:
     words = ("--method", f"prompteol={tiny}", "--method", f"notellm={model}", "--tags", "hashtags")
     done = tagllm("eval", *BOTH, *words, "--k", "5,10", "--resamples", 20, "--json")
@@ -124,6 +143,10 @@ def test_a_model_that_does_not_say_what_it_learned_from_is_not_measured(model: P
 def test_what_cannot_be_trained_is_refused(model: Path, tiny: Path, tmp_path: Path) -> None:
     out = ("--out", tmp_path / "model")
     assert "no model folder" in refusal("train", *BOTH, *out, "--base", tmp_path / "none")
+    assert "--layers 1 with --lora 4: adapters go into every layer" in refusal(
+        "train", *BOTH, *out, "--base", tiny, "--layers", 1, "--lora", 4
+    )
+    assert "--layers 99: the base" in refusal("train", *BOTH, *out, "--base", tiny, "--layers", 99)
     assert "lower --note-tokens" in refusal("train", *BOTH, *out, "--base", tiny, "--note-tokens", 5000)
     lonely = tmp_path / "acts.csv"
     lonely.write_text("user_id,note_id,timestamp\nu,sg-night-3d,1\nv,sg-night-3d,2\nw,sg-night-3d,3\n", "utf-8")
