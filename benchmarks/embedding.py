@@ -1,15 +1,15 @@
 """What a note's vector costs by a model in float32 and in bfloat16, and how far the two vectors are apart.
 
-    python -P benchmarks/embedding.py [--notes 256] [--base minilm]
+    python benchmarks/embedding.py [--notes 256] [--base minilm]
 
--P, for a file beside it has the name of the room it measures. The base embeds the example notes again and again,
-zero-shot (PromptEOL's prompt), in turns with either precision. Processor time, so that others on the machine matter
-less. Prints a table and, last, one line of JSON.
+The base embeds the example notes again and again, zero-shot (PromptEOL's prompt), in turns with either precision.
+Processor time, so that others on the machine matter less. Prints a table and, last, one line of JSON.
 """
 
 import argparse
 import json
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ ROUNDS = 3
 
 def main() -> None:
     """Measure and print."""
+    sys.path[:] = [one for one in sys.path if Path(one) != Path(__file__).parent]  # recommend.py there is no room
     import torch
 
     import prompts

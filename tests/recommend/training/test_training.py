@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from notes import Note
 from recommend import RecommendError
 from recommend.methods import Writer, open_method
 from recommend.methods.embedder import Embedder
+from recommend.model import base
 from recommend.model.folder import CHECKPOINTS, MODEL, TRAINING, Method
 from recommend.pairs import Pairs
 from recommend.training import TrainingConfig
@@ -89,6 +91,18 @@ def test_one_model_embeds_and_writes(model: Path) -> None:
     assert sum(right) >= 10  # by chance 4 of 12
     assert {tag for one in written[:12] for tag in one.hashtags} <= {"night", "cat", "noodle"}
     assert open_method("notellm", model=model).revision == embedder.revision
+
+
+def test_a_model_says_the_same_in_bfloat16_as_in_float32(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for fast in (True, False):
+        monkeypatch.setattr(base, "has_fast_bf16", lambda fast=fast: fast)
+        asked: Any = open_method("notellm", model=model)
+        weights = next(asked._model._base.model.parameters())
+        assert weights.dtype == (torch.bfloat16 if fast else torch.float32)
+        found.append(asked.embed(NOTES))
+    assert not np.array_equal(*found)
+    assert (found[0] * found[1]).sum(axis=1).min() > 0.99
 
 
 def test_what_made_it_is_written_down(model: Path) -> None:
@@ -230,7 +244,6 @@ def test_the_linear_layer_starts_at_what_the_base_knows(tiny: str) -> None:
 
 
 def test_the_linear_layer_learns_the_pairs_while_the_base_stays_as_it_is(tiny: str) -> None:
-    import torch
 
     import prompts
     from recommend.model.base import open_base
