@@ -53,7 +53,8 @@ class Arrays:
         starts = np.zeros(len(interests) + 1, dtype=np.int64)
         np.cumsum([len(interest.evidence) for interest in interests], out=starts[1:])
         said = [_readable(i.name, i.description, *itertools.islice(i.tags, _TAGS_READ)) for i in interests]
-        vectors = _encoded([*said, *(_readable(sentence) for sentence in sentences)], encoder, progress)
+        read = [*said, *(_readable(sentence) for sentence in sentences)]
+        vectors = encoded(read, encoder, "reading interests", progress)
         words = [f"{text} {' '.join(i.evidence)}" for text, i in zip(texts, interests, strict=True)]
         term_starts, rows, weights, numbers = _postings(words)
         return cls(
@@ -124,22 +125,18 @@ def _readable(*parts: str) -> str:
     return ", ".join(part for part in parts if part.strip() and not has_han(part))
 
 
-def _encoded(texts: Sequence[str], encoder: Embeddings, progress: Progress | None) -> Vectors:
-    """Unit vectors, shape (n, d); zeros for empty texts."""
-    rows = [row for row, text in enumerate(texts) if text]
-    found: Vectors | None = None
-    for start in range(0, len(rows), 1024):
+def encoded(texts: Sequence[str], encoder: Embeddings, what: str, progress: Progress | None = None) -> Vectors:
+    """Unit vectors, shape (n, d); zeros for empty texts. Each text is read once, beside those of its length."""
+    wanted = sorted({text for text in texts if text}, key=lambda text: (len(text), text))
+    row = {text: number for number, text in enumerate(wanted)}
+    parts: list[Vectors] = []
+    for start in range(0, len(wanted), 1024):
         if progress is not None:
-            progress("reading interests", start, len(rows))
-        part = rows[start : start + 1024]
-        vectors = np.asarray(encoder.embed_documents([texts[row] for row in part]), dtype=np.float32)
-        if found is None:
-            found = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
-        found[part] = vectors
-    if found is None:
-        width = len(encoder.embed_query("width")) if texts else 0
-        found = np.zeros((len(texts), width), dtype=np.float32)
-    return found
+            progress(what, start, len(wanted))
+        parts.append(np.asarray(encoder.embed_documents(wanted[start : start + 1024]), dtype=np.float32))
+    width = parts[0].shape[1] if parts else len(encoder.embed_query("width")) if texts else 0
+    vectors = np.concatenate([*parts, np.zeros((1, width), dtype=np.float32)])
+    return vectors[np.array([row.get(text, -1) for text in texts], dtype=np.intp)]
 
 
 def _postings(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int32], Vectors, dict[str, int]]:

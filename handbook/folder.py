@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from handbook import evidence
-from handbook.arrays import Arrays, Progress
+from handbook.arrays import Arrays, Progress, encoded
 from handbook.evidence import EvidenceNote
 from handbook.file import FILE, HandbookError, Problem, load
 from handbook.index import HandbookIndex
@@ -194,24 +194,8 @@ def _learn(
 
 def _vectors(notes: Sequence[EvidenceNote], encoder: Embeddings, progress: Progress | None) -> NDArray[np.float32]:
     """Meaning of each note's title and content, shape (n, d); zeros where it is not in English."""
-    texts = {}
-    for number, note in enumerate(notes):
-        text = f"{note.title}\n{note.content}".strip()
-        if text and language_of(text) == "en":
-            texts[number] = text
-    found: NDArray[np.float32] | None = None
-    rows = list(texts)
-    for start in range(0, len(rows), 512):
-        if progress is not None:
-            progress("reading evidence notes", start, len(rows))
-        part = rows[start : start + 512]
-        vectors = np.asarray(encoder.embed_documents([texts[row] for row in part]), dtype=np.float32)
-        if found is None:
-            found = np.zeros((len(notes), vectors.shape[1]), dtype=np.float32)
-        found[part] = vectors
-    if found is None:
-        found = np.zeros((len(notes), len(encoder.embed_query("dimension"))), dtype=np.float32)
-    return found
+    texts = (f"{note.title}\n{note.content}".strip() for note in notes)
+    return encoded([text if language_of(text) == "en" else "" for text in texts], encoder, "reading notes", progress)
 
 
 def _digest(file: Path) -> str:
