@@ -1,18 +1,23 @@
 """A text student trained on the embedded teacher's tags alone: its loss as it learns, its scores beside its teacher's.
 
-    python benchmarks/student_curve.py [--data ../shared/data/cmkp_tweets] [--learn 2000] [--test 200] [--epochs 8]
+    python benchmarks/student_curve.py [--data ../shared/data/cmkp_tweets] [--learn 500 1500 5370] [--seen 60000]
+                                       [--test 400] [--keep DIR]
 
 The base is a small language model with random weights, built on the spot, for none can be downloaded everywhere: what
-is shown is the way, not what a pretrained student reaches. Notes of the split `train` are learned from, of `test`
-asked about. The last line is JSON, with the curve.
+is shown is the way, not what a pretrained student reaches. Its tokens are made for copying, and what stands in every
+question is one token a piece. From each number of notes of the split `train` a student learns, all of them by the same
+number of examples; notes of `test` are asked about. With `--keep` the same command goes on where it was stopped. The
+last line is JSON, with the curves.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import tempfile
-from contextlib import closing
-from itertools import islice
+from collections.abc import Iterable
+from contextlib import closing, nullcontext
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +26,9 @@ from rich.console import Console
 
 from distill.corpus import CorpusPolicy, Splitting
 from distill.corpus.building import build
-from distill.runs import read_traces, run
+from distill.runs import run
 from distill.student import TrainingConfig, read_curve, train
+from distill.student.base import processor_has_bf16
 from notes import Note
 from notes.reading import read_notes
 from notes.writing import JsonlWriter
@@ -35,54 +41,53 @@ from teachers.vllm import ManagedServer
 from tests.distill.student import made, tiny_text
 
 DATA = Path(__file__).parent.parent.parent / "shared/data/cmkp_tweets"
+METRICS = ("F1@1", "F1@3", "F1@5", "groundedness", "redundancy", "tags_per_note")
+LOOKS = 12
 
 
-def chosen(data: Path, split: str, count: int, file: Path) -> Path:
-    """The first notes of a split, as text alone."""
-    writer = JsonlWriter(file)
-    rows = (row for row in read_notes(data / "notes.jsonl", split=split) if isinstance(row, Note))
-    for note in islice(rows, count):
-        writer.write(note.model_copy(update={"images": (), "extra": {}}))
-    writer.close()
-    return file
-
-
-def taught(file: Path, out: Path) -> Path:
-    """A run of the embedded teacher."""
-    with closing(tagging_setup(file.parent)) as setup:
+def taught(notes: Iterable[Note], folder: Path) -> Path:
+    """Notes as text alone, and a run of the embedded teacher over them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "notes.jsonl"
+    if not file.is_file():
+        writer = JsonlWriter(file)
+        for note in notes:
+            writer.write(note.model_copy(update={"images": (), "extra": {}}))
+        writer.close()
+    with closing(tagging_setup(folder)) as setup:
 
         async def go() -> None:
-            async for _ in run(file, setup.context, out=out):
+            async for _ in run(file, setup.context, out=folder / "run"):
                 pass
 
         asyncio.run(go())
-    return out
+    return folder / "run"
 
 
-def base(folder: Path, file: Path, teacher: Path, words: str, hidden: int) -> Path:
-    """A small language model whose tokens are made of what it will read and write."""
+def base(folder: Path, notes: Iterable[Note], words: str, hidden: int, layers: int) -> Path:
+    """A small language model whose tokens are made of the notes it will read."""
     form = StudentForm(words)
-    found = []
-    for note in read_notes(file):
-        assert isinstance(note, Note)
-        found += [message["content"] for message in form.messages("tags", form.inputs(note, []))]
-    for trace in read_traces(teacher):
-        found.append(form.answer("tags", {"tags": [tag.tag for tag in trace.tags][:12]}))
+    probe = Note(id="1", content="CONTENT", ocr="OCR", image_attributes=("ATTRIBUTES",), lang="en")
+    asked, question = (message["content"] for message in form.messages("tags", form.inputs(probe, [])))
+    fixed = [asked, *re.split("CONTENT|OCR|ATTRIBUTES", question), '{"tags":["', '","', '"]}']
+    sentences = [" ".join((note.content, note.ocr, *note.image_attributes)) for note in notes]
     return tiny_text.build(
-        folder, sentences=found, hidden=hidden, layers=4, vocabulary=6000, positions=2048, phrases=True
+        folder, sentences=sentences, hidden=hidden, layers=layers, vocabulary=2000, positions=1024, fixed=fixed
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--learn", type=int, nargs="+", default=[500, 1500, 5370])
     for name, default in (
-        ("learn", 2000),
-        ("test", 200),
-        ("epochs", 8),
+        ("seen", 60_000),
+        ("test", 400),
         ("hidden", 128),
-        ("batch", 16),
-        ("threads", 2),
+        ("layers", 3),
+        ("batch", 32),
+        ("threads", 1),  # threads that wait for each other on a busy machine take ten times as long
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
     wanted = parser.parse_args()
@@ -92,55 +97,69 @@ def main() -> None:
         print(json.dumps({"skipped": f"no notes in {wanted.data}"}))
         return
     torch.set_num_threads(wanted.threads)
-    with tempfile.TemporaryDirectory(prefix="tagllm-curve-") as name:
+    kept = tempfile.TemporaryDirectory(prefix="tagllm-curve-") if wanted.keep is None else nullcontext(wanted.keep)
+    with kept as name:
         print(json.dumps(measured(Path(name), wanted)))
 
 
-def measured(folder: Path, wanted: Any) -> dict[str, Any]:
-    """Teach, train, ask; what came of it."""
-    learn = chosen(wanted.data, "train", wanted.learn, folder / "learn.jsonl")
-    test = chosen(wanted.data, "test", wanted.test, folder / "test.jsonl")
-    teacher, teacher_test = (taught(file, folder / f"run-{file.stem}") for file in (learn, test))
-    words = made.words(folder)
-    policy = CorpusPolicy(
-        views=("tags",), formats=("trl",), words=words, with_pictures=False, splitting=Splitting(validation=0.1, test=0)
+def measured(folder: Path, wanted: Any) -> list[dict[str, Any]]:
+    """Teach, train students of more and more notes, ask them; what came of it."""
+    learn, test = (
+        [row for row in read_notes(wanted.data / "notes.jsonl", split=split) if isinstance(row, Note)]
+        for split in ("train", "test")
     )
-    summary = build([teacher], folder / "corpus", policy)
-    start = base(folder / "base", learn, teacher, words, wanted.hidden)
-    config = TrainingConfig(epochs=wanted.epochs, batch=wanted.batch, learning_rate=2e-3, warmup=0.05)
-    student = train(folder / "corpus", str(start), folder / "student", config)
-    curve = [
-        {"epoch": p.epoch, "held_out_loss": round(p.held_out_loss, 4)}
-        for p in read_curve(folder / "student")
-        if p.held_out_loss is not None
+    teacher_test = taught(islice(test, wanted.test), folder / "test")
+    sizes = sorted({min(size, len(learn)) for size in wanted.learn})
+    runs = [taught(learn[first:last], folder / f"learn-{last}") for first, last in pairwise([0, *sizes])]
+    words = str(folder / "words/student/v1")
+    if not Path(words).is_dir():
+        words = made.words(folder)
+    if not (folder / "base/tokenizer.json").is_file():
+        base(folder / "base", learn[: sizes[-1]], words, wanted.hidden, wanted.layers)
+    return [
+        one_size(folder, size, runs[:number], teacher_test, words, wanted) for number, size in enumerate(sizes, start=1)
     ]
-    losses = [p for p in read_curve(folder / "student") if p.loss is not None]
-    last = {p.epoch: p.loss for p in losses}
-    for point in curve:
-        near = min(last, key=lambda epoch: abs(epoch - point["epoch"]))
-        point["loss"] = round(last[near] or 0, 4)
+
+
+def one_size(folder: Path, size: int, runs: list[Path], teacher_test: Path, words: str, wanted: Any) -> dict[str, Any]:
+    """A student of so many notes."""
+    corpus, out = folder / f"corpus-{size}", folder / f"student-{size}"
+    splitting = Splitting(validation=0.1, test=0)
+    policy = CorpusPolicy(views=("tags",), formats=("trl",), words=words, with_pictures=False, splitting=splitting)
+    if not (corpus / "corpus.json").is_file():
+        build(runs, corpus, policy)
+    steps = wanted.seen // wanted.batch
+    config = TrainingConfig(
+        max_steps=steps,
+        batch=wanted.batch,
+        learning_rate=2e-3,
+        warmup=0.05,
+        precision="bf16" if processor_has_bf16() else "fp32",
+        by_length=True,
+        eval_every=max(1, steps // LOOKS),
+        save_every=max(1, steps // LOOKS),
+    )
+    student = train(corpus, str(folder / "base"), out, config)
     small = {"VLLM_CPU_KVCACHE_SPACE": "1"}
-    with ManagedServer(str(folder / "student"), log=folder / "log", env=small) as server:
+    with ManagedServer(str(out), log=folder / f"log-{size}", env=small) as server:
         choice = TeacherChoice(
-            name="vllm",
-            model=str(folder / "student"),
-            base_urls=(server.base_url,),
-            student=True,
-            cached=False,
-            max_tokens=400,
+            name="vllm", model=str(out), base_urls=(server.base_url,), student=True, cached=False, max_tokens=400
         )
-        found = run_student_eval(folder / "student", Notes(path=test), against=teacher_test, teacher=choice)
+        notes = Notes(path=folder / "test/notes.jsonl")
+        found = run_student_eval(out, notes, against=teacher_test, teacher=choice)
+    Console().print(f"{size:,} notes")
     Console().print(rendered(found))
     numbers = found.as_json()
-    metrics = ("F1@1", "F1@3", "F1@5", "groundedness", "redundancy", "tags_per_note")
+    points = list(read_curve(out))
     return {
         "learned_from": student.examples["train"],
-        "kept_of_traces": [summary.kept, summary.traces],
+        "epochs": round(points[-1].epoch, 2),
         "weights": student.weights,
         "seconds": student.seconds,
-        "curve": curve,
-        "student": {name: numbers["student"][name]["value"] for name in metrics},
-        "teacher": {name: numbers["teacher"][name]["value"] for name in metrics},
+        "held_out_loss": {p.step: round(p.held_out_loss, 3) for p in points if p.held_out_loss is not None},
+        "loss": student.loss,
+        "student": {name: numbers["student"][name]["value"] for name in METRICS},
+        "teacher": {name: numbers["teacher"][name]["value"] for name in METRICS},
         "like_the_teacher": {name: one["value"] for name, one in numbers["likeness"].items()},
         "failed": numbers["student_costs"]["failed"],
         "valid": numbers["student_costs"]["valid"],

@@ -57,7 +57,9 @@ class TrainingConfig:
         int | None,
         Setting("Tokens of an example; longer ones are left out and listed. By default what the model reads.", 16),
     ] = None
-    precision: Annotated[Precision, Setting("auto: bf16 on a GPU that has it, else fp32.")] = "auto"
+    precision: Annotated[
+        Precision, Setting("auto: bf16 on a GPU that has it, else fp32; bf16 also on a processor that has it.")
+    ] = "auto"
     checkpointing: Annotated[bool | None, Setting("Compute activations twice to save memory; by default on a GPU.")] = (
         None
     )
@@ -69,6 +71,9 @@ class TrainingConfig:
     ] = None
     save_every: Annotated[int | None, Setting("Steps between two checkpoints; by default once an epoch.", 1)] = None
     keep: Annotated[int, Setting("Checkpoints kept while it trains.", 1, 1000)] = 2
+    by_length: Annotated[
+        bool, Setting("Put texts of like length into a batch: less is padded, the order is less random.")
+    ] = False
     workers: Annotated[int, Setting("Processes that prepare batches beside the one that trains.", 0, 64)] = 0
     seed: Annotated[int, Setting("Of the order of examples and of new weights.", 0, 2**32 - 1)] = 0
 

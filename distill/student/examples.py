@@ -56,7 +56,8 @@ def open_examples(
         told: Progress.
 
     Raises:
-        StudentError: the view is not there, its file cannot be read, or the base takes no pictures and there are some.
+        StudentError: the view is not there, its file cannot be read, the base takes no pictures and there are some, or
+            batches are to be made by length and there is more to them than text.
     """
     if not summary.rows.get(config.view, {}).get(split):
         return None
@@ -73,6 +74,8 @@ def open_examples(
             f"{corpus} has pictures, and --base {base.name} sees none; choose a vision-language model, or build the "
             "corpus with --no-pictures"
         )
+    if config.by_length and (with_pictures or config.view == "preference"):
+        raise StudentError("--by-length is for texts alone: with pictures or preferences, leave it out")
     renderer = Renderer(base)
     limit = min(filter(None, (config.max_length, base.context)), default=None)
     kept, left_out = [], []

@@ -105,6 +105,7 @@ def _arguments(config: TrainingConfig, train: Examples, held_out: Examples | Non
         "save_total_limit": config.keep,
         "logging_strategy": "steps",
         "logging_steps": max(1, steps_of(config, train.rows) // _POINTS),
+        "train_sampling_strategy": "group_by_length" if config.by_length else "random",
         "seed": config.seed,
         "dataloader_num_workers": config.workers,
         "dataloader_pin_memory": gpu,

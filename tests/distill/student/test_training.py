@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from distill.corpus import CorpusError
+from distill.corpus import CorpusError, read_summary
 from distill.runs.locking import Lock
 from distill.student import StudentError, StudentRefused, TrainingConfig, read_curve, read_student, train
+from distill.student.base import open_base, processor_has_bf16
+from distill.student.examples import open_examples
 from distill.student.folder import CHECKPOINTS, LOGS, TRAINING, read_learned
+from distill.student.trainers import trainer_for
 from tests.distill.corpus.made import asked_run, built, hostile_run, plain_run
 from tests.distill.student import made, tiny_text
 
@@ -109,6 +113,34 @@ def test_adapters_are_merged_and_the_part_that_sees_can_stay_as_it_is(
     assert not (tmp_path / "student/adapter_config.json").exists()
 
 
+def test_texts_of_like_length_share_a_batch(plain: Path, reading: Path, tmp_path: Path) -> None:
+    config = TrainingConfig(**QUICK, by_length=True)
+    base = open_base(str(reading), config)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    examples = open_examples(plain, read_summary(plain), "train", base, config, cache, lambda *_: None)
+    assert examples is not None
+    padded: dict[bool, int] = {}
+    for by_length in (False, True):
+        trainer = trainer_for(
+            base, examples, None, replace(config, by_length=by_length), tmp_path / str(by_length), lambda *_: None
+        )
+        batches = [batch["labels"] for batch in trainer.get_train_dataloader()]
+        assert sum(len(batch) for batch in batches) == examples.rows
+        padded[by_length] = sum(batch.numel() for batch in batches)
+    assert padded[True] < padded[False]
+
+
+@pytest.mark.skipif(not processor_has_bf16(), reason="the processor has no bfloat16")
+def test_a_processor_that_has_bfloat16_computes_in_it(plain: Path, reading: Path, tmp_path: Path) -> None:
+    for precision in ("fp32", "bf16"):
+        train(plain, str(reading), tmp_path / precision, TrainingConfig(**QUICK, precision=precision))
+        assert next(iter(weights(tmp_path / precision).values())).dtype.itemsize == 4  # the base's own
+    losses = [[point.loss for point in read_curve(tmp_path / precision)][:1] for precision in ("fp32", "bf16")]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
 @pytest.mark.parametrize("sees", [False, True])
 def test_preferences_are_trained_with_dpo(reading: Path, seeing: Path, tmp_path: Path, sees: bool) -> None:
     corpus, _ = built(tmp_path, asked_run(tmp_path), formats=("trl",), with_pictures=sees)
@@ -169,7 +201,7 @@ def test_one_process_at_a_time_trains_into_a_folder(plain: Path, reading: Path, 
 
 
 def test_what_cannot_be_trained_says_why_and_the_way_out(
-    plain: Path, hostile: Path, reading: Path, tmp_path: Path
+    plain: Path, hostile: Path, reading: Path, seeing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "student"
     quick = TrainingConfig(**QUICK)
@@ -183,8 +215,11 @@ def test_what_cannot_be_trained_says_why_and_the_way_out(
         train(plain, str(reading), out, TrainingConfig(**QUICK, max_length=20))
     with pytest.raises(StudentError, match="no example in its train split"):
         train(plain, str(reading), out, TrainingConfig(**QUICK, view="steps"))
-    with pytest.raises(StudentError, match="--precision bf16 needs a GPU"):
+    monkeypatch.setattr("distill.student.base.processor_has_bf16", lambda: False)
+    with pytest.raises(StudentError, match="--precision bf16 needs a GPU or a processor that has it"):
         train(plain, str(reading), out, TrainingConfig(**QUICK, precision="bf16"))
+    with pytest.raises(StudentError, match="--by-length is for texts alone"):
+        train(hostile, str(seeing), out, TrainingConfig(**QUICK, by_length=True))
     (broken := tmp_path / "broken").mkdir()
     (broken / "config.json").write_text(json.dumps({"model_type": "none-of-ours", "auto_map": {"AutoConfig": "x.Y"}}))
     (broken / "x.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Y: pass\n")

@@ -22,18 +22,22 @@ def build(
     layers: int = 2,
     vocabulary: int = 800,
     positions: int = 8192,
-    phrases: bool = False,
+    fixed: Sequence[str] = (),
 ) -> Path:
     """Write the checkpoint into `folder` and return it; the same seed gives the same weights.
 
-    With `phrases` tokens may reach over spaces: what is always the same, such as instructions, is a few of them.
+    With `fixed` it is made for copying: each of these texts is one token, a space is a token of its own, so that a word
+    is the same tokens wherever it stands, and tokens are written as they are read (tied embeddings).
     """
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not phrases)
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if fixed:
+        apart = pre_tokenizers.Split(Regex(r"\s|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"), "isolated")
+        raw.pre_tokenizer = pre_tokenizers.Sequence([apart, pre_tokenizers.ByteLevel(False, use_regex=False)])
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
@@ -43,6 +47,7 @@ def build(
         show_progress=False,
     )
     raw.train_from_iterator([*sentences, *tiny_idefics3.CORPUS, ':{"tags":["'] * 2, trainer)
+    raw.add_tokens([AddedToken(text, normalized=False) for text in fixed])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=raw,
         eos_token="<|end|>",
@@ -60,7 +65,8 @@ def build(
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=positions,
-        initializer_range=0.1,
+        initializer_range=0.02 if fixed else 0.1,
+        tie_word_embeddings=bool(fixed),
         **ids,
     )
     with torch.random.fork_rng(devices=[]):
