@@ -1,6 +1,6 @@
 """A text student trained on the embedded teacher's tags alone: its loss as it learns, its scores beside its teacher's.
 
-    python benchmarks/student_curve.py [--data ../shared/data/cmkp_tweets] [--learn 500 1500 5370] [--seen 60000]
+    python benchmarks/student_curve.py [--data ../shared/data/cmkp_tweets] [--learn 500 1500 5370] [--seen 20000]
                                        [--test 400] [--keep DIR]
 
 The base is a small language model with random weights, built on the spot, for none can be downloaded everywhere: what
@@ -82,12 +82,12 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--learn", type=int, nargs="+", default=[500, 1500, 5370])
     for name, default in (
-        ("seen", 60_000),
+        ("seen", 20_000),
         ("test", 400),
         ("hidden", 128),
         ("layers", 3),
         ("batch", 32),
-        ("threads", 1),  # threads that wait for each other on a busy machine take ten times as long
+        ("threads", 1),
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
     wanted = parser.parse_args()
