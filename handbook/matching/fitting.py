@@ -176,9 +176,10 @@ class _Work:
         folds = list(pool.map(lambda number: self._fold(fold == number), range(FOLDS)))
         found = [batch for batches, _ in folds for batch in batches]
         learned_from = np.concatenate([asked for _, asked in folds]).tolist()
-        pairs = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
-        order = np.argsort(pairs.row, kind="stable")
-        pairs = Candidates(*(column[order] for column in pairs))  # pyright: ignore[reportArgumentType]
+        del folds
+        order = np.argsort(np.concatenate([batch.row for batch in found]), kind="stable")
+        pairs = Candidates(*(np.concatenate(column)[order] for column in zip(*found, strict=True)))
+        del found
         own = [{key_of(tag) for tag in note.tags} - {""} for note in self.notes]
         labels = np.fromiter(
             (

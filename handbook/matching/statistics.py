@@ -12,6 +12,9 @@ from handbook.matching.memory import Floats, Ints, Memory
 from handbook.matching.texts import Codes
 from handbook.matching.vocabulary import Vocabulary
 
+_BLOCK = 512
+"""Tags whose notes' words are summed at a time: all of 8,000 tags at once take half a gigabyte."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
@@ -100,13 +103,17 @@ def _matrix(rows: Sequence[Sequence[int]], columns: int) -> sparse.csr_matrix:
 
 
 def _norms(memory: Memory) -> Floats:
-    n = len(memory)
+    n, t = memory.tags.shape  # pyright: ignore[reportGeneralTypeIssues] - scipy says that it may be None
     carriers = sparse.csr_matrix(memory.tags.T)
     meaning = carriers @ memory.vectors
     squared = [np.asarray((meaning**2).sum(axis=1)).ravel()]
     for postings in (memory.words, memory.grams):
-        sums = carriers @ postings.matrix(n).T.tocsr()
-        squared.append(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
+        of_notes = postings.matrix(n).T.tocsr()
+        parts = [np.zeros(0, dtype=np.float32)]
+        for start in range(0, t, _BLOCK):
+            sums = carriers[start : start + _BLOCK] @ of_notes
+            parts.append(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
+        squared.append(np.concatenate(parts))
     squared.append(squared[0] + squared[1] + squared[2])
     return np.stack(squared).astype(np.float32)
 

@@ -48,6 +48,15 @@ class Encoded(NamedTuple):
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
 
 
+class _Request(NamedTuple):
+    """A text that waits to be encoded."""
+
+    text: str
+    future: "Future[Encoded]"
+    with_tokens: bool
+    """Where only the text's vector is wanted, its tokens' are not kept: they are a hundred times as large."""
+
+
 class Encoder(Embeddings):
     """All-MiniLM-L6-v2 as langchain-core `Embeddings`, safe to call from many tasks and threads at once.
 
@@ -67,7 +76,7 @@ class Encoder(Embeddings):
         self._kept: OrderedDict[str, Future[Encoded]] = OrderedDict()
         self._keep_phrases = keep_phrases
         self._phrases: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._waiting: list[tuple[str, Future[Encoded]]] = []
+        self._waiting: list[_Request] = []
         self._lock = threading.Lock()
         self._busy = 0
         self._thread = threading.local()
@@ -88,11 +97,25 @@ class Encoder(Embeddings):
             self._kept[text] = future
             while len(self._kept) > self._keep:
                 self._kept.popitem(last=False)
-            self._waiting.append((text, future))
-            if self._busy < _WORKERS:
-                self._busy += 1
-                self._pool.submit(self._drain)
+            self._wait_for(_Request(text, future, with_tokens=True))
         return future
+
+    def _vector(self, text: str) -> "Future[Encoded]":
+        """Ask for the vector of one text alone."""
+        with self._lock:
+            known = self._kept.get(text)
+            if known is not None:
+                return known
+            future: Future[Encoded] = Future()
+            future.set_running_or_notify_cancel()
+            self._wait_for(_Request(text, future, with_tokens=False))
+        return future
+
+    def _wait_for(self, request: _Request) -> None:
+        self._waiting.append(request)
+        if self._busy < _WORKERS:
+            self._busy += 1
+            self._pool.submit(self._drain)
 
     async def aencode(self, text: str) -> Encoded:
         """Vectors of one text."""
@@ -130,7 +153,7 @@ class Encoder(Embeddings):
         new = [text for text in dict.fromkeys(texts) if text not in found]
         for start in range(0, len(new), 512):
             part = new[start : start + 512]
-            futures = [self.submit(text) for text in part]
+            futures = [self._vector(text) for text in part]
             found |= {text: future.result().vector for text, future in zip(part, futures, strict=True)}
         self._keep_short({text: found[text] for text in new if len(text) <= _SHORT})
         return [found[text].tolist() for text in texts]
@@ -162,7 +185,7 @@ class Encoder(Embeddings):
                 if not getattr(self._thread, "has_share", False):
                     model.share_cores(_WORKERS)
                     self._thread.has_share = True
-                encodings = model.tokenize([text for text, _ in taken], self.max_tokens)
+                encodings = model.tokenize([request.text for request in taken], self.max_tokens)
             except BaseException as error:  # noqa: BLE001 - whoever waits gets it
                 self._fail(taken, error)
                 continue
@@ -170,19 +193,21 @@ class Encoder(Embeddings):
             order = sorted(range(len(taken)), key=lambda i: len(encodings[i].ids))
             for batch in self._batches(order, [len(e.ids) for e in encodings]):
                 try:
-                    results = model.encode([encodings[i] for i in batch])
+                    with_tokens = any(taken[i].with_tokens for i in batch)
+                    results = model.encode([encodings[i] for i in batch], with_tokens=with_tokens)
                 except BaseException as error:  # noqa: BLE001 - whoever waits gets it
                     self._fail([taken[i] for i in batch], error)
                 else:
                     for i, result in zip(batch, results, strict=True):
-                        taken[i][1].set_result(result)
+                        taken[i].future.set_result(result)
 
-    def _fail(self, requests: "list[tuple[str, Future[Encoded]]]", error: BaseException) -> None:
+    def _fail(self, requests: list[_Request], error: BaseException) -> None:
         with self._lock:
-            for text, _ in requests:
-                self._kept.pop(text, None)  # the next call tries again
-        for _, future in requests:
-            future.set_exception(error)
+            for request in requests:
+                if request.with_tokens:
+                    self._kept.pop(request.text, None)  # the next call tries again
+        for request in requests:
+            request.future.set_exception(error)
 
     def _batches(self, order: Sequence[int], lengths: Sequence[int]) -> list[list[int]]:
         """Groups of like length whose sizes are powers of two: each new shape makes the processor's kernels anew."""
@@ -230,6 +255,8 @@ class _Model:
 
     def share_cores(self, workers: int) -> None:
         """Give the calling thread its share of the cores; every other thread of the process keeps its own number."""
+        # Asked first: at its first operation a thread takes over the process's number, whatever it was given before.
+        self._torch.get_num_threads()
         self._torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
         # torch keeps the number per thread, and the latest one as the start of threads to come: put that one back.
         restore = threading.Thread(target=self._torch.set_num_threads, args=(self._threads,))
@@ -241,7 +268,7 @@ class _Model:
         # Far more characters than tokens fit: a 200,000-character note is not tokenised to its end.
         return self.tokenizer.encode_batch([text[: max_tokens * 16] for text in texts])
 
-    def encode(self, encodings: list[Any]) -> list[Encoded]:
+    def encode(self, encodings: list[Any], *, with_tokens: bool = True) -> list[Encoded]:
         torch = self._torch
         longest = _padded(max(len(e.ids) for e in encodings))
         ids = torch.zeros((len(encodings), longest), dtype=torch.long)
@@ -255,7 +282,10 @@ class _Model:
             weights = mask.to(device)[..., None].to(torch.float32)
             pooled = (hidden.float() * weights).sum(1) / weights.sum(1)
             vectors = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
-            tokens = hidden.float().cpu().numpy()
+            tokens = hidden.float().cpu().numpy() if with_tokens else None
+        if tokens is None:
+            nothing = np.zeros((0, DIMENSION), dtype=np.float32), np.zeros((0, 2), dtype=np.int32)
+            return [Encoded(vector.copy(), *nothing) for vector in vectors]
         found = []
         for row, encoding in enumerate(encodings):
             last = len(encoding.ids) - 1  # [CLS] first, [SEP] last

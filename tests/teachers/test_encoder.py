@@ -1,6 +1,7 @@
 """The sentence encoder: the same vectors as its library gives, in batches, whoever asks and whatever fails."""
 
 import asyncio
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -43,10 +44,10 @@ class _Counting:
     def tokenize(self, texts: list[str], max_tokens: int) -> list[Any]:
         return self.real.tokenize(texts, max_tokens)
 
-    def encode(self, encodings: list[Any]) -> list[Encoded]:
+    def encode(self, encodings: list[Any], *, with_tokens: bool = True) -> list[Encoded]:
         assert self.open.wait(30)
         self.batches.append(len(encodings))
-        return self.real.encode(encodings)
+        return self.real.encode(encodings, with_tokens=with_tokens)
 
 
 @pytest.fixture
@@ -284,3 +285,28 @@ def test_future_that_a_caller_cancels_does_not_stop_the_worker(counting: _Counti
     counting.open.set()
     assert other.result(30).vector.shape == (DIMENSION,)
     assert fresh.submit("third").result(30).vector.shape == (DIMENSION,)
+
+
+def test_a_thread_that_encodes_has_its_share_of_the_cores_and_others_keep_theirs() -> None:
+    import torch
+
+    found: list[int] = []
+
+    def work() -> None:
+        load_model().share_cores(2)
+        found.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [max(1, (os.cpu_count() or 1) // 2)]
+    assert torch.get_num_threads() == before
+
+
+def test_documents_are_read_without_their_tokens_and_texts_that_are_asked_for_with_them() -> None:
+    encoder = Encoder()
+    vector = encoder.embed_documents(["a quiet harbour at night"])[0]
+    whole = encoder.submit("a quiet harbour at night").result()
+    assert len(whole.tokens) == len(whole.offsets) == 5
+    assert _cosine(vector, whole.vector) > 0.999
