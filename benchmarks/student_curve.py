@@ -1,13 +1,13 @@
 """A text student trained on the embedded teacher's tags alone: its loss as it learns, its scores beside its teacher's.
 
-    python benchmarks/student_curve.py [--data ../shared/data/cmkp_tweets] [--learn 500 1500 5370] [--seen 20000]
-                                       [--test 400] [--keep DIR]
+    python benchmarks/student_curve.py [--data ../shared/data/cmkp_tweets] [--learn 500 1500] [--seen 3200]
+                                       [--test 200] [--keep DIR]
 
 The base is a small language model with random weights, built on the spot, for none can be downloaded everywhere: what
 is shown is the way, not what a pretrained student reaches. Its tokens are made for copying, and what stands in every
 question is one token a piece. From each number of notes of the split `train` a student learns, all of them by the same
-number of examples; notes of `test` are asked about. With `--keep` the same command goes on where it was stopped. The
-last line is JSON, with the curves.
+number of examples; notes of `test` are asked about. Lines say what is being done and what it took in processor
+time; with `--keep` the same command goes on where it was stopped. The last line is JSON, with the curves.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import asyncio
 import json
 import re
 import tempfile
+import time
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
 from itertools import islice, pairwise
@@ -42,11 +43,17 @@ from tests.distill.student import made, tiny_text
 
 DATA = Path(__file__).parent.parent.parent / "shared/data/cmkp_tweets"
 METRICS = ("F1@1", "F1@3", "F1@5", "groundedness", "redundancy", "tags_per_note")
-LOOKS = 12
+LOOKS = 8
+
+
+def say(text: str) -> None:
+    """A line of progress, with the processor time of this process until now."""
+    print(f"{time.process_time():7.1f} s of processor time: {text}", flush=True)
 
 
 def taught(notes: Iterable[Note], folder: Path) -> Path:
     """Notes as text alone, and a run of the embedded teacher over them."""
+    say(f"the teacher tags {folder.name}")
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "notes.jsonl"
     if not file.is_file():
@@ -80,13 +87,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--keep", type=Path)
-    parser.add_argument("--learn", type=int, nargs="+", default=[500, 1500, 5370])
+    parser.add_argument("--learn", type=int, nargs="+", default=[500, 1500])
     for name, default in (
-        ("seen", 20_000),
-        ("test", 400),
+        ("seen", 3_200),
+        ("test", 200),
         ("hidden", 128),
         ("layers", 3),
-        ("batch", 32),
+        ("batch", 16),
         ("threads", 1),
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
@@ -108,7 +115,7 @@ def measured(folder: Path, wanted: Any) -> list[dict[str, Any]]:
         [row for row in read_notes(wanted.data / "notes.jsonl", split=split) if isinstance(row, Note)]
         for split in ("train", "test")
     )
-    teacher_test = taught(islice(test, wanted.test), folder / "test")
+    teacher_test = taught(islice(test, wanted.test), folder / f"test-{wanted.test}")
     sizes = sorted({min(size, len(learn)) for size in wanted.learn})
     runs = [taught(learn[first:last], folder / f"learn-{last}") for first, last in pairwise([0, *sizes])]
     words = str(folder / "words/student/v1")
@@ -129,6 +136,7 @@ def one_size(folder: Path, size: int, runs: list[Path], teacher_test: Path, word
     if not (corpus / "corpus.json").is_file():
         build(runs, corpus, policy)
     steps = wanted.seen // wanted.batch
+    every = max(1, steps // LOOKS)
     config = TrainingConfig(
         max_steps=steps,
         batch=wanted.batch,
@@ -136,16 +144,25 @@ def one_size(folder: Path, size: int, runs: list[Path], teacher_test: Path, word
         warmup=0.05,
         precision="bf16" if processor_has_bf16() else "fp32",
         by_length=True,
-        eval_every=max(1, steps // LOOKS),
-        save_every=max(1, steps // LOOKS),
+        eval_every=every,
+        save_every=every,
     )
-    student = train(corpus, str(folder / "base"), out, config)
+    say(f"{size:,} notes: {steps:,} steps of {wanted.batch}")
+    began = time.process_time()
+
+    def told(what: str, done: int, of: int) -> None:
+        if what == "training" and done % every == 0:
+            say(f"step {done:,} of {of:,}")
+
+    student = train(corpus, str(folder / "base"), out, config, told=told)
+    took = time.process_time() - began
+    say(f"{size:,} notes: loss {student.loss}, held-out loss {student.held_out_loss}; vLLM serves it")
     small = {"VLLM_CPU_KVCACHE_SPACE": "1"}
     with ManagedServer(str(out), log=folder / f"log-{size}", env=small) as server:
         choice = TeacherChoice(
-            name="vllm", model=str(out), base_urls=(server.base_url,), student=True, cached=False, max_tokens=400
+            name="vllm", model=str(out), base_urls=(server.base_url,), student=True, cached=False, max_tokens=200
         )
-        notes = Notes(path=folder / "test/notes.jsonl")
+        notes = Notes(path=folder / f"test-{wanted.test}/notes.jsonl")
         found = run_student_eval(out, notes, against=teacher_test, teacher=choice)
     Console().print(f"{size:,} notes")
     Console().print(rendered(found))
@@ -156,6 +173,7 @@ def one_size(folder: Path, size: int, runs: list[Path], teacher_test: Path, word
         "epochs": round(points[-1].epoch, 2),
         "weights": student.weights,
         "seconds": student.seconds,
+        "processor_seconds": round(took, 1),
         "held_out_loss": {p.step: round(p.held_out_loss, 3) for p in points if p.held_out_loss is not None},
         "loss": student.loss,
         "student": {name: numbers["student"][name]["value"] for name in METRICS},
