@@ -105,10 +105,12 @@ def build(
 
         called = name or notes.name.split(".")[0]
         mined, gathered, findings = _run(gather, encoder, called, progress, engine, teacher or TeacherChoice())
+        counts = gathered.counts
         write_evidence(out, gathered.evidence)
+        del gathered  # learning wants the room
         write(out, mined)
         manifest = index_handbook(out, encoder, progress=progress)
-    return Built(out, mined, manifest, gathered.counts, findings)
+    return Built(out, mined, manifest, counts, findings)
 
 
 def update(

@@ -139,7 +139,8 @@ def test_kept_texts_are_bounded(counting: _Counting) -> None:
     counting.open.set()
     few = Encoder(keep=3, keep_phrases=4)
     texts = [f"text {n}, too long to be one that comes again and again" for n in range(20)]
-    few.embed_documents(texts)
+    for text in texts:
+        few.submit(text).result()
     assert len(few._kept) == 3
     counting.batches.clear()
     few.embed_query(texts[19])
@@ -225,10 +226,10 @@ def test_batch_that_fails_fails_its_texts_only(counting: _Counting, monkeypatch:
     counting.open.set()
     real = counting.encode
 
-    def encode(encodings: list[Any]) -> list[Encoded]:
+    def encode(encodings: list[Any], *, with_tokens: bool = True) -> list[Encoded]:
         if len(encodings[0].ids) > 20:
             raise MemoryError("too much")
-        return real(encodings)
+        return real(encodings, with_tokens=with_tokens)
 
     monkeypatch.setattr(counting, "encode", encode)
     fresh = Encoder(batch_tokens=32)
