@@ -100,8 +100,8 @@ def _fit(
     meaning = np.ascontiguousarray(np.asarray(vectors, dtype=np.float32)[usable])
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         work = _Work(vocabulary, chosen, meaning, encoder, pool)
-        whole = pool.submit(work.describer)
         pairs, labels, gold = work.pairs(pool)
+        whole = pool.submit(work.describer)  # behind the folds, which take as much room each
     learned = learning.learn(pairs.row, pairs.features, labels, COLUMNS)
     line = learning.calibrated(learned.scores, labels)
     outcome = learning.measured(pairs.row, np.interp(learned.scores, *line).astype(np.float32), labels, gold)
