@@ -81,8 +81,9 @@ class Arrays:
         Raises:
             ValueError, OSError: a file is missing or is no array.
         """
+        # As plain arrays over the mapped files: a slice of a `memmap` costs more than what is looked up in it.
         arrays = {
-            field.name: np.load(folder / f"{field.name}.npy", mmap_mode="r", allow_pickle=False)
+            field.name: np.asarray(np.load(folder / f"{field.name}.npy", mmap_mode="r", allow_pickle=False))
             for field in fields(cls)
             if field.name != "terms"
         }

@@ -46,8 +46,8 @@ def test_opened_index_finds_what_one_in_memory_finds(
 
 def test_vectors_are_memory_mapped(made: Path, encoder: Encoder) -> None:
     arrays = open_index(made, encoder)._arrays
-    assert isinstance(arrays.meaning, np.memmap)
-    assert isinstance(arrays.sentences, np.memmap)
+    assert isinstance(arrays.meaning.base, np.memmap)
+    assert isinstance(arrays.sentences.base, np.memmap)
 
 
 def test_same_handbook_gives_the_same_bytes(made: Path, folder: Path, encoder: Encoder) -> None:
