@@ -9,7 +9,6 @@ Processor time, so that others on the machine matter less. Prints a table and, l
 import argparse
 import json
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,16 @@ ROUNDS = 3
 
 def main() -> None:
     """Measure and print."""
-    sys.path[:] = [one for one in sys.path if Path(one) != Path(__file__).parent]  # recommend.py there is no room
     import torch
 
     import prompts
     from notes import Note
     from notes.reading import read_notes
-    from recommend.model.base import has_fast_bf16, open_base
+    from recommend.model.base import open_base
     from recommend.model.network import network
     from recommend.model.notellm import NoteLLM
     from recommend.model.words import Prompter
+    from teachers.precision import has_fast_bf16
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--notes", type=int, default=256, help="embedded in each round")

@@ -12,7 +12,6 @@ peak memory (all that is mapped from disk included) is its own. Prints a table a
 import argparse
 import json
 import math
-import os
 import resource
 import statistics
 import subprocess
@@ -189,10 +188,8 @@ PARTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {"build": build, "sear
 
 def measured(part: str, folder: Path, size: int) -> dict[str, Any]:
     """A part in a process of its own."""
-    # -P: this file's folder would come first, and this file has the name of the room it measures.
-    command = [sys.executable, "-P", __file__, "--measure", part, "--folder", str(folder), "--size", str(size)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+    command = [sys.executable, __file__, "--measure", part, "--folder", str(folder), "--size", str(size)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -29,7 +29,6 @@ from distill.corpus import CorpusPolicy, Splitting
 from distill.corpus.building import build
 from distill.runs import run
 from distill.student import TrainingConfig, read_curve, train
-from distill.student.base import processor_has_bf16
 from notes import Note
 from notes.reading import read_notes
 from notes.writing import JsonlWriter
@@ -38,6 +37,7 @@ from tagllm.setup import tagging_setup
 from tagllm.student_evaluating import Notes, run_student_eval
 from tagllm.student_showing import rendered
 from tagllm.teaching import TeacherChoice
+from teachers.precision import has_fast_bf16
 from teachers.vllm import ManagedServer
 from tests.distill.student import made, tiny_text
 
@@ -142,7 +142,7 @@ def one_size(folder: Path, size: int, runs: list[Path], teacher_test: Path, word
         batch=wanted.batch,
         learning_rate=2e-3,
         warmup=0.05,
-        precision="bf16" if processor_has_bf16() else "fp32",
+        precision="bf16" if has_fast_bf16() else "fp32",
         by_length=True,
         eval_every=every,
         save_every=every,

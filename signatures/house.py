@@ -126,7 +126,7 @@ def house_form(tag: str, limits: TagLimits, casing: Casing) -> Formed:
     elif not 1 <= len(words) <= limits.max_words:
         return Formed(text, "not_house_form", f"{len(words)} words, wanted 1 to {limits.max_words}")
     if (len(text) < 2 and not casing.is_name(text)) or not any(character.isalpha() for character in text):
-        return Formed(text, "not_house_form", "a number alone says nothing")
+        return Formed(text, "not_house_form", "a number or a letter alone says nothing")
     if normalised(text) in _GENERAL or (not han and all(word.lower() in STOPWORDS for word in words)):
         return Formed(text, "too_general", "fits every note")
     return Formed(_WORD.sub(lambda match: casing.of(match[0]), text))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from distill.student.config import StudentError, TrainingConfig
+from teachers.precision import has_fast_bf16
 
 _PROBE = "PROBE"
 
@@ -106,18 +107,10 @@ def takes_bf16(config: TrainingConfig) -> bool:
     """
     import torch
 
-    gpu = torch.cuda.is_available()
-    can = torch.cuda.is_bf16_supported() if gpu else processor_has_bf16()
+    can = has_fast_bf16()
     if config.precision == "bf16" and not can:
         raise StudentError("--precision bf16 needs a GPU or a processor that has it; leave it at auto, or say fp32")
-    return can and (gpu if config.precision == "auto" else config.precision == "bf16")
-
-
-def processor_has_bf16() -> bool:
-    """Whether the processor multiplies in bfloat16."""
-    import torch
-
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return can and (torch.cuda.is_available() if config.precision == "auto" else config.precision == "bf16")
 
 
 def ending_of(base: Base) -> str:

@@ -103,14 +103,14 @@ def _matrix(rows: Sequence[Sequence[int]], columns: int) -> sparse.csr_matrix:
 
 
 def _norms(memory: Memory) -> Floats:
-    n, t = memory.tags.shape  # pyright: ignore[reportGeneralTypeIssues] - scipy says that it may be None
+    n = len(memory)
     carriers = sparse.csr_matrix(memory.tags.T)
     meaning = carriers @ memory.vectors
     squared = [np.asarray((meaning**2).sum(axis=1)).ravel()]
     for postings in (memory.words, memory.grams):
         of_notes = postings.matrix(n).T.tocsr()
         parts = [np.zeros(0, dtype=np.float32)]
-        for start in range(0, t, _BLOCK):
+        for start in range(0, len(carriers.indptr) - 1, _BLOCK):
             sums = carriers[start : start + _BLOCK] @ of_notes
             parts.append(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
         squared.append(np.concatenate(parts))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from recommend.model.words import EMB
 from recommend.records import RecommendError
+from teachers.precision import has_fast_bf16
 from teachers.weights import weights_digest
 
 MINILM = "minilm"
@@ -78,16 +79,6 @@ def open_base(name: str, *, dtype: Any = None) -> Base:
         tokenizer=tokenizer,
         context=getattr(settings.get_text_config(), "max_position_embeddings", None),
     )
-
-
-def has_fast_bf16() -> bool:
-    """Whether this machine has instructions for bfloat16; without them it is slower than float32."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    can = torch.cpu.get_capabilities()
-    return bool(can.get("avx512_bf16") or can.get("amx_bf16") or can.get("bf16"))
 
 
 def open_to_ask(name: str) -> Base:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from recommend.model.base import has_fast_bf16
 from recommend.model.folder import CHECKPOINTS, TRAINING, Method
 from recommend.model.network import labels_of, padded
 from recommend.model.words import Prompter
 from recommend.records import RecommendError
 from recommend.training.config import TrainingConfig
 from recommend.training.examples import Examples, row_of
+from teachers.precision import has_fast_bf16
 
 Told = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""

@@ -13,8 +13,7 @@ from signatures.questions import Question
 
 _DRAFTS = 14
 _DRAFTED = 0.25
-"""Of the probability from which a tag is worth giving: one less likely than that is no draft, unless there are too
-few."""
+"""Of the probability from which a tag is worth giving: one less likely than that is no draft, beyond the spare ones."""
 
 
 _SPARE = 3

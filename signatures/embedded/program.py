@@ -109,13 +109,13 @@ class _Embedded:
         best = max((tag.score for tag in question.tags), default=0.0)
         least = learned.share * best if learned is not None else MIN_CONFIDENCE
         fewest = question.limits.fewest if learned is not None else question.limits.min_tags
-        vocabulary = [tag for interest in question.matched_interests for tag in interest.tags]
+        casing = Casing((), (tag for interest in question.matched_interests for tag in interest.tags))
         chosen, sound = [], 0
         for number, tag in enumerate(question.tags, 1):
             if tag.score >= least or sound < fewest:
                 chosen.append(RefinedTag(number=number, tag=tag.tag[:80], confidence=min(1.0, max(0.0, tag.score))))
                 if sound < fewest:
-                    sound += house_form(tag.tag, question.limits, Casing((), vocabulary)).reason is None
+                    sound += house_form(tag.tag, question.limits, casing).reason is None
         return Answered(answer=Refined(tags=chosen[:12]), program=NAME)
 
     async def fused(self, question: Question) -> Answered[Fused]:

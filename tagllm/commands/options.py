@@ -208,8 +208,11 @@ def tag_counts(command: Callable[..., Any]) -> Callable[..., Any]:
             )
         from signatures.questions import TagLimits
 
-        aim = min(3, max_tags) if min_tags is None else min_tags
-        return command(limits=TagLimits(min_tags=aim, fewest=min_tags or 1, max_tags=max_tags), **others)
+        limits = TagLimits(max_tags=max_tags)
+        wanted = {"min_tags": min(limits.min_tags, max_tags)}
+        if min_tags is not None:
+            wanted = {"min_tags": min_tags, "fewest": min_tags}
+        return command(limits=limits.model_copy(update=wanted), **others)
 
     least, most = click.IntRange(1, 12), click.IntRange(1, 12)
     with_most = click.option("--max-tags", type=most, default=8, show_default=True, help="Tags given, at most.")(called)

