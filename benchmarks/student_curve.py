@@ -1,13 +1,15 @@
 """A text student trained on the embedded teacher's tags alone: its loss as it learns, its scores beside its teacher's.
 
     python benchmarks/student_curve.py [--data ../shared/data/cmkp_tweets] [--learn 500 1500] [--seen 3200]
-                                       [--test 200] [--keep DIR]
+                                       [--test 200] [--handbook 2600] [--base DIR --lora 16 --rate 5e-4] [--keep DIR]
 
-The base is a small language model with random weights, built on the spot, for none can be downloaded everywhere: what
-is shown is the way, not what a pretrained student reaches. Its tokens are made for copying, and what stands in every
-question is one token a piece. From each number of notes of the split `train` a student learns, all of them by the same
-number of examples; notes of `test` are asked about. Lines say what is being done and what it took in processor
-time; with `--keep` the same command goes on where it was stopped. The last line is JSON, with the curves.
+Without `--base` the base is a small language model with random weights, built on the spot, for none can be downloaded
+everywhere: what is shown is the way, not what a pretrained student reaches. Its tokens are made for copying, and what
+stands in every question is one token a piece. From each number of notes of the split `train` a student learns, all of
+them by the same number of examples; notes of `test` are asked about. With `--handbook N` the teacher has a handbook of
+the last N notes of `train`, of which it tags none: no student sees an author's hashtag. Lines say what is being done
+and what it took in processor time; with `--keep` the same command goes on where it was stopped. The last line is JSON,
+with the curves.
 """
 
 import argparse
@@ -33,6 +35,7 @@ from notes import Note
 from notes.reading import read_notes
 from notes.writing import JsonlWriter
 from signatures.student import StudentForm
+from tagllm.handbooks import build as build_handbook
 from tagllm.setup import tagging_setup
 from tagllm.student_evaluating import Notes, run_student_eval
 from tagllm.student_showing import rendered
@@ -43,7 +46,6 @@ from tests.distill.student import made, tiny_text
 
 DATA = Path(__file__).parent.parent.parent / "shared/data/cmkp_tweets"
 METRICS = ("F1@1", "F1@3", "F1@5", "groundedness", "redundancy", "tags_per_note")
-LOOKS = 8
 
 
 def say(text: str) -> None:
@@ -51,9 +53,8 @@ def say(text: str) -> None:
     print(f"{time.process_time():7.1f} s of processor time: {text}", flush=True)
 
 
-def taught(notes: Iterable[Note], folder: Path) -> Path:
-    """Notes as text alone, and a run of the embedded teacher over them."""
-    say(f"the teacher tags {folder.name}")
+def written(notes: Iterable[Note], folder: Path) -> Path:
+    """Notes as text alone, in a file."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "notes.jsonl"
     if not file.is_file():
@@ -61,7 +62,14 @@ def taught(notes: Iterable[Note], folder: Path) -> Path:
         for note in notes:
             writer.write(note.model_copy(update={"images": (), "extra": {}}))
         writer.close()
-    with closing(tagging_setup(folder)) as setup:
+    return file
+
+
+def taught(notes: Iterable[Note], folder: Path, handbook: Path | None) -> Path:
+    """A run of the embedded teacher over notes as text alone."""
+    say(f"the teacher tags {folder.name}")
+    file = written(notes, folder)
+    with closing(tagging_setup(folder, handbook=handbook)) as setup:
 
         async def go() -> None:
             async for _ in run(file, setup.context, out=folder / "run"):
@@ -87,6 +95,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument(
+        "--base", type=Path, help="folder of a causal language model; its weights are read, not changed"
+    )
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--schedule", choices=["cosine", "linear", "constant"], default="cosine")
     parser.add_argument("--learn", type=int, nargs="+", default=[500, 1500])
     for name, default in (
         ("seen", 3_200),
@@ -95,6 +108,9 @@ def main() -> None:
         ("layers", 3),
         ("batch", 16),
         ("threads", 1),
+        ("handbook", 0),
+        ("lora", 0),
+        ("looks", 8),
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
     wanted = parser.parse_args()
@@ -115,13 +131,18 @@ def measured(folder: Path, wanted: Any) -> list[dict[str, Any]]:
         [row for row in read_notes(wanted.data / "notes.jsonl", split=split) if isinstance(row, Note)]
         for split in ("train", "test")
     )
-    teacher_test = taught(islice(test, wanted.test), folder / f"test-{wanted.test}")
+    book = folder / "handbook" if wanted.handbook else None
+    if book is not None and not (book / "index").is_dir():
+        say(f"the teacher's handbook is learned from {wanted.handbook:,} notes")
+        build_handbook(written(learn[-wanted.handbook :], folder / "behaviour"), book, quiet=True)
+    learn = learn[: len(learn) - wanted.handbook]
+    teacher_test = taught(islice(test, wanted.test), folder / f"test-{wanted.test}", book)
     sizes = sorted({min(size, len(learn)) for size in wanted.learn})
-    runs = [taught(learn[first:last], folder / f"learn-{last}") for first, last in pairwise([0, *sizes])]
+    runs = [taught(learn[first:last], folder / f"learn-{last}", book) for first, last in pairwise([0, *sizes])]
     words = str(folder / "words/student/v1")
     if not Path(words).is_dir():
         words = made.words(folder)
-    if not (folder / "base/tokenizer.json").is_file():
+    if wanted.base is None and not (folder / "base/tokenizer.json").is_file():
         base(folder / "base", learn[: sizes[-1]], words, wanted.hidden, wanted.layers)
     return [
         one_size(folder, size, runs[:number], teacher_test, words, wanted) for number, size in enumerate(sizes, start=1)
@@ -136,11 +157,13 @@ def one_size(folder: Path, size: int, runs: list[Path], teacher_test: Path, word
     if not (corpus / "corpus.json").is_file():
         build(runs, corpus, policy)
     steps = wanted.seen // wanted.batch
-    every = max(1, steps // LOOKS)
+    every = max(1, steps // wanted.looks)
     config = TrainingConfig(
         max_steps=steps,
         batch=wanted.batch,
-        learning_rate=2e-3,
+        learning_rate=wanted.rate,
+        schedule=wanted.schedule,
+        lora=wanted.lora,
         warmup=0.05,
         precision="bf16" if has_fast_bf16() else "fp32",
         by_length=True,
@@ -154,7 +177,7 @@ def one_size(folder: Path, size: int, runs: list[Path], teacher_test: Path, word
         if what == "training" and done % every == 0:
             say(f"step {done:,} of {of:,}")
 
-    student = train(corpus, str(folder / "base"), out, config, told=told)
+    student = train(corpus, str(wanted.base or folder / "base"), out, config, told=told)
     took = time.process_time() - began
     say(f"{size:,} notes: loss {student.loss}, held-out loss {student.held_out_loss}; vLLM serves it")
     small = {"VLLM_CPU_KVCACHE_SPACE": "1"}

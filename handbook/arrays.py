@@ -92,20 +92,19 @@ class Arrays:
 
     def word_scores(self, counts: Counter[str]) -> Vectors:
         """Cosine of a text's word counts with every interest's words, shape (n,)."""
-        found = np.zeros(len(self.meaning), dtype=np.float32)
-        norm = 0.0
-        for term, count in counts.items():
-            number = self.terms.get(term)
-            if number is None:
-                continue
-            weight = 1 + math.log(count)
-            norm += weight * weight
-            first, last = self.term_starts[number], self.term_starts[number + 1]
-            found[self.posting_rows[first:last]] += weight * self.posting_weights[first:last]
-        if norm:
-            # Words the handbook does not know say nothing about nearness, but a long text should not win by length.
-            found /= math.sqrt(norm) * math.log2(2 + len(counts) / 16)
-        return found
+        known = [(self.terms[term], 1 + math.log(count)) for term, count in counts.items() if term in self.terms]
+        if not known:
+            return np.zeros(len(self.meaning), dtype=np.float32)
+        numbers = np.array([number for number, _ in known])
+        weights = np.array([weight for _, weight in known], dtype=np.float32)
+        starts, ends = self.term_starts[numbers], self.term_starts[numbers + 1]
+        parts = [slice(first, last) for first, last in zip(starts.tolist(), ends.tolist(), strict=True)]
+        # All words at once: added up word by word this took three times as long.
+        shares = np.concatenate([self.posting_weights[part] for part in parts]) * np.repeat(weights, ends - starts)
+        found = np.bincount(np.concatenate([self.posting_rows[part] for part in parts]), shares, len(self.meaning))
+        # Words the handbook does not know say nothing about nearness, but a long text should not win by length.
+        found /= math.sqrt(weights @ weights) * math.log2(2 + len(counts) / 16)
+        return found.astype(np.float32)
 
     def nearest_sentence(self, rows: NDArray[np.intp], vector: Vectors) -> Vectors:
         """Cosine of `vector` with the nearest evidence sentence of each of `rows`; 0 without sentences."""

@@ -6,6 +6,7 @@ draft is a decision with its reason.
 
 from collections.abc import Iterable, Sequence
 
+from handbook.records import Interest
 from notes.records import (
     Decision,
     DecisionReason,
@@ -60,9 +61,24 @@ def matched(question: Question, answer: Matches) -> tuple[MatchedInterest, ...]:
     return tuple(best[: question.limits.max_matched])
 
 
+def spoken_to(question: Question, answer: Drafts) -> tuple[MatchedInterest, ...]:
+    """The matched interests once tags were proposed. A student matches none: of the retrieved interests those are
+    matched whose tags it gave, each tag's first one, in the order of the tags.
+    """
+    said = {form_key(draft.tag): draft.score for draft in answer.tags if isinstance(draft, Untied)}
+    if not said or not question.interests:
+        return question.matched
+    first: dict[str, MatchedInterest] = {}
+    for interest in question.interests:
+        for key in said.keys() & {form_key(tag) for tag in interest.tags} - first.keys():
+            first[key] = MatchedInterest(id=interest.id, name=interest.name, probability=round(said[key], 4))
+    return tuple({first[key].id: first[key] for key in said if key in first}.values())[: question.limits.max_matched]
+
+
 def drafted(question: Question, answer: Drafts) -> tuple[DraftTag, ...]:
     """The proposed tags, best first, with the evidence that could be verified."""
     interests = question.matched_interests
+    own = _own_interests(interests) if any(isinstance(draft, Untied) for draft in answer.tags) else {}
     drafts: dict[str, DraftTag] = {}
     for draft in answer.tags:
         tag = " ".join(draft.tag.split())
@@ -72,9 +88,11 @@ def drafted(question: Question, answer: Drafts) -> tuple[DraftTag, ...]:
         found = [_evidence(question, draft.source, draft.quote, draft.picture)]
         if draft.source != "interest" and found[0] is None:
             found.append(question.sources.find(tag))
-        if isinstance(draft, Untied) and not any(found):
-            found.extend(Evidence(source="picture", picture=number) for number in _shown(question)[: draft.shown])
-        if interest is not None and draft.source == "interest":
+        if isinstance(draft, Untied):
+            interest = own.get(form_key(tag))
+            if not any(found):
+                found.extend(Evidence(source="picture", picture=number) for number in _shown(question)[: draft.shown])
+        if interest is not None and (draft.source == "interest" or isinstance(draft, Untied)):
             found.append(Evidence(source="interest", interest=interest))
         evidence = tuple(dict.fromkeys(e for e in found if e is not None))
         record = DraftTag(tag=tag, interest=interest, evidence=evidence, score=round(draft.score, 4))
@@ -83,6 +101,15 @@ def drafted(question: Question, answer: Drafts) -> tuple[DraftTag, ...]:
             drafts[tag] = record
     best = sorted(drafts.values(), key=lambda draft: -draft.score)
     return tuple(best[: question.limits.max_drafts])
+
+
+def _own_interests(interests: Sequence[Interest]) -> dict[str, str]:
+    """The first of `interests` that has a tag, by the tag's key."""
+    found: dict[str, str] = {}
+    for interest in interests:
+        for tag in interest.tags:
+            found.setdefault(form_key(tag), interest.id)
+    return found
 
 
 def _evidence(question: Question, source: TextSource, quote: str, picture: int) -> Evidence | None:

@@ -30,7 +30,7 @@ from notes.records import (
     Trace,
 )
 from signatures.answers import Description, Drafts, Fused, Matches, Merges, Refined
-from signatures.applying import described, drafted, matched, refined
+from signatures.applying import described, drafted, matched, refined, spoken_to
 from signatures.dedupe import dedupe, meaning_matters
 from signatures.questions import Answered, Question, StepFailed
 from signatures.sources import Sources
@@ -126,7 +126,13 @@ async def draft_tags(state: TaggingState, context: TaggingContext) -> Update:
     started = context.clock()
     question = _question(state, context)
     answered = await context.program.draft(question)
-    return {"drafts": drafted(question, answered.answer), "steps": (_step("draft", answered, started, context),)}
+    matches = spoken_to(question, answered.answer)
+    found: Update = {}
+    if matches is not question.matched:
+        question = replace(question, matched=matches)
+        found["matched"] = matches
+    found["drafts"] = drafted(question, answered.answer)
+    return {**found, "steps": (_step("draft", answered, started, context),)}
 
 
 async def dedupe_tags(state: TaggingState, context: TaggingContext) -> Update:

@@ -17,6 +17,7 @@ from handbook.matching.alignment import Alignment, align
 from handbook.matching.candidates import COLUMNS, Candidates, code_of, prepare
 from handbook.matching.features import Describer
 from handbook.matching.memory import Floats, Ints, Memory, Postings
+from handbook.matching.room import blocks_given_back
 from handbook.matching.space import Space
 from handbook.matching.statistics import Statistics, count
 from handbook.matching.texts import NoteText, read
@@ -83,7 +84,7 @@ def fit(
     from threadpoolctl import threadpool_limits
 
     # One thread: the last bits of a product depend on how many there are, and the same evidence gives the same bytes.
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"), blocks_given_back():
         return _fit(folder, handbook, notes, vectors, encoder)
 
 

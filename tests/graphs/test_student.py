@@ -9,11 +9,15 @@ from typing import Any
 import dspy
 import pytest
 from dspy.lm15 import RateLimitError, Request
+from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from graphs.tagging import TaggingContext, build_tagging
+from handbook import Category, Handbook, HandbookIndex, Interest
 from notes import Note
 from notes.pictures import PictureStore
 from notes.records import Evidence, Failure, Trace
+from signatures.metrics.beyond import groundedness
+from signatures.sources import Sources
 from signatures.student import StudentForm, StudentStep
 from signatures.student_program import UNSAID, student_program
 from teachers.scripted import ScriptedEngine, scripted_lm
@@ -113,6 +117,25 @@ def test_a_tag_rests_on_no_picture_that_was_not_sent(tmp_path: Path) -> None:
     sent = [part for message in asked.messages for part in message.parts if part.type == "image"]
     assert [evidence.picture for evidence in trace.tags[0].evidence] == list(range(1, len(sent) + 1))
     assert len(sent) < 10
+
+
+def test_a_tag_of_a_retrieved_interest_rests_on_that_interest() -> None:
+    night = Interest(id="travel.night", name="Night views", tags={"Merlion by night": 9}, category="travel")
+    food = Interest(
+        id="travel.food", name="Hawker food", tags={"hawker food": 5, "Merlion by Night": 1}, category="travel"
+    )
+    book = Handbook(categories=(Category(id="travel", interests=(night, food)),))
+    index = HandbookIndex(book, DeterministicFakeEmbedding(size=8))
+    said = {"tags": ["merlion by night", "Jubilee Bridge", "a castle in Wales"]}
+    trace = traced(NOTE, said, handbook=index)
+    assert [tag.tag for tag in trace.tags] == ["Merlion by night", "Jubilee Bridge"]
+    assert trace.tags[0].evidence == (Evidence(source="interest", interest="travel.night"),)
+    assert trace.tags[0].interest == "travel.night"
+    assert trace.tags[1].interest is None
+    assert [(match.id, match.probability) for match in trace.matched] == [("travel.night", UNSAID)]
+    measured = groundedness(trace, Sources.of(NOTE, ()))
+    assert measured is not None
+    assert measured.any == 1.0
 
 
 @pytest.mark.parametrize("step", ["tags", "cot"])
