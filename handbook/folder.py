@@ -56,13 +56,21 @@ class Manifest(Record):
     """What the matcher learned from, and how well it predicts notes it has not seen; None: too little to learn from."""
 
 
-def index_handbook(folder: Path, encoder: Embeddings, *, progress: Progress | None = None) -> Manifest:
+def index_handbook(
+    folder: Path, encoder: Embeddings, *, handbook: Handbook | None = None, progress: Progress | None = None
+) -> Manifest:
     """Make `folder/index` anew; the old one stays until the new one is complete.
+
+    Args:
+        folder: With `handbook.yaml` and the evidence.
+        encoder: Gives texts their meaning.
+        handbook: What `handbook.yaml` says, where it is at hand; None: it is read.
+        progress: Called with what is being done.
 
     Raises:
         HandbookError: the handbook or its evidence cannot be read.
     """
-    handbook = load(folder)
+    handbook = load(folder) if handbook is None else handbook
     place = Path(tempfile.mkdtemp(prefix=".index-", dir=folder))
     try:
         Arrays.make(handbook.active, encoder, progress).save(place)

@@ -109,7 +109,7 @@ def build(
         write_evidence(out, gathered.evidence)
         del gathered  # learning wants the room
         write(out, mined)
-        manifest = index_handbook(out, encoder, progress=progress)
+        manifest = index_handbook(out, encoder, handbook=mined, progress=progress)
     return Built(out, mined, manifest, counts, findings)
 
 

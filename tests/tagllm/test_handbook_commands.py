@@ -95,6 +95,8 @@ def test_same_input_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
         "name: book", "name: again"
     )
     assert one == other
+    _json("index", tmp_path / "again")  # from what was written, as `build` had it in memory
+    assert digests(tmp_path / "again") == other
 
 
 def test_a_handbook_is_never_built_over_another(built: Path) -> None:
