@@ -2,7 +2,9 @@
 
 import zlib
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from handbook.matching.memory import KINDS, Floats, Ints
 from handbook.matching.texts import FIELDS, NoteText, Reading
@@ -87,6 +89,25 @@ class Candidates(NamedTuple):
     """Place among the note's phrases; -1 for a tag of the handbook."""
     features: Floats
     """Shape (p, len(COLUMNS))."""
+
+
+def by_note(batches: list[Candidates]) -> Candidates:
+    """The pairs of all `batches` in one, ordered by note, each note's in their order.
+
+    Takes them out of the list one by one, so that there is never room for more than two of everything.
+    """
+    rows = np.concatenate([batch.row for batch in batches])
+    place = np.empty(len(rows), dtype=np.intp)
+    place[np.argsort(rows, kind="stable")] = np.arange(len(rows))
+    columns: list[Any] = [np.empty((len(rows), *column.shape[1:]), dtype=column.dtype) for column in batches[0]]
+    last = len(rows)
+    while batches:
+        batch = batches.pop()
+        first = last - len(batch.row)
+        for to, part in zip(columns, batch, strict=True):
+            to[place[first:last]] = part
+        last = first
+    return Candidates(*columns)
 
 
 def prepare(text: NoteText, reading: Reading, vocabulary: Vocabulary) -> Read:

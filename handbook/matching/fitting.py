@@ -14,7 +14,7 @@ from scipy import sparse
 from handbook.evidence import EvidenceNote
 from handbook.matching import learning, packing
 from handbook.matching.alignment import Alignment, align
-from handbook.matching.candidates import COLUMNS, Candidates, code_of, prepare
+from handbook.matching.candidates import COLUMNS, Candidates, by_note, code_of, prepare
 from handbook.matching.features import Describer
 from handbook.matching.memory import Floats, Ints, Memory, Postings
 from handbook.matching.room import blocks_given_back
@@ -178,9 +178,7 @@ class _Work:
         found = [batch for batches, _ in folds for batch in batches]
         learned_from = np.concatenate([asked for _, asked in folds]).tolist()
         del folds
-        order = np.argsort(np.concatenate([batch.row for batch in found]), kind="stable")
-        pairs = Candidates(*(np.concatenate(column)[order] for column in zip(*found, strict=True)))
-        del found
+        pairs = by_note(found)
         own = [{key_of(tag) for tag in note.tags} - {""} for note in self.notes]
         labels = np.fromiter(
             (

@@ -4,12 +4,13 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_MMAP_THRESHOLD = -3
-"""A parameter of glibc's `mallopt`."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's `mallopt`."""
 _LARGE = 1 << 20
-"""Bytes of a block from which it has a mapping of its own, which goes back as soon as it is free."""
+"""Bytes of a block from which it has a mapping of its own, which goes back as soon as it is free; and of what is free
+at the end of a heap from which that goes back."""
 _USUAL = 32 << 20
-"""Up to which glibc raises that number by itself, after which freed blocks stay between those in use."""
+"""Up to which glibc raises the first by itself (the second to twice that): freed blocks stay between those in use."""
 
 
 @contextmanager
@@ -24,8 +25,10 @@ def blocks_given_back() -> Iterator[None]:
         return
     libc.malloc_trim(0)
     libc.mallopt(_MMAP_THRESHOLD, _LARGE)
+    libc.mallopt(_TRIM_THRESHOLD, _LARGE)
     try:
         yield
     finally:
         libc.mallopt(_MMAP_THRESHOLD, _USUAL)
+        libc.mallopt(_TRIM_THRESHOLD, 2 * _USUAL)
         libc.malloc_trim(0)
