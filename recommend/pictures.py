@@ -37,10 +37,9 @@ class NotePictures:
                 self.refused[note.id, ref] = picture.refused
 
     def told(self) -> str:
-        """How many pictures were refused and why, in a sentence; empty where none was."""
+        """How many pictures were refused and why, in a line; empty where none was."""
         if not self.refused:
             return ""
         counts = Counter(one.reason for one in self.refused.values()).most_common()
         why = ", ".join(f"{reason} {count:,}" for reason, count in counts)
-        notes = len({note for note, _ in self.refused})
-        return f"{len(self.refused):,} pictures of {notes:,} notes cannot be opened and are left out: {why}"
+        return f"pictures that cannot be opened and are left out: {len(self.refused):,} ({why})"

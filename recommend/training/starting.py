@@ -38,8 +38,9 @@ def start_head(
 
         W = argmin Σ_i |W x_i − y_i|² + λ |W|²,   λ = 0.01 · tr(Σ x xᵀ) / hidden
 
-    Then W, τ and the fusion alone learn L_cl for `steps` steps, 256 pairs each: the states are known, so that costs next
-    to nothing, and a layer that fits keeps the base from being bent to one that does not (Kumar et al., ICLR 2022).
+    Then W, τ and the fusion alone learn L_cl for `steps` steps, 256 pairs each: the states are known, so that costs
+    next to nothing, and a layer that fits keeps the base from being bent to one that does not (Kumar et al., ICLR
+    2022).
 
     Args:
         net: As `recommend.model.network` made it.

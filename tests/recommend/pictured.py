@@ -46,7 +46,9 @@ def notes_in(folder: Path, each: int, *, first: int = 0) -> list[Note]:
             seed = 100 * place + number
             words = np.random.default_rng((seed, 1)).permutation(WORDS)[:4].tolist()
             name = picture(folder / f"{kind}-{number}.png", colour, seed)
-            found.append(Note(id=f"{kind}-{number}", title="A day out", content=" ".join(words), images=(name,)))
+            found.append(
+                Note(id=f"{kind}-{number}", title="A day out", content=" ".join(words), images=(name,), category=kind)
+            )
     return found
 
 
@@ -79,4 +81,4 @@ def recall(embedder: Embedder, notes: list[Note]) -> float:
 
 def base(folder: Path) -> str:
     """A tiny vision-language model to which these notes are short."""
-    return str(tiny_idefics3.build(folder, sentences=[*PROMPT, " ".join(WORDS), *tiny_idefics3.CORPUS]))
+    return str(tiny_idefics3.build(folder, sentences=[*PROMPT, " ".join((*WORDS, *COLOURS)), *tiny_idefics3.CORPUS]))
