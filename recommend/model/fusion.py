@@ -79,6 +79,7 @@ def looks_of(states: Any, tokens: Any) -> Looks:
     import torch
 
     rows = states.flatten(0, -2)
+    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
     shares, whole = tokens * len(rows), int(tokens.sum())
     if not whole or (shares % whole).any():
         raise RecommendError(

@@ -12,7 +12,7 @@ from notes import Note
 from recommend import RecommendError
 from recommend.methods import Embedder, Writer, open_method
 from recommend.model.base import open_base
-from recommend.model.folder import CHECKPOINTS, HEAD, TRAINING, Fusion, read_model
+from recommend.model.folder import CHECKPOINTS, HEAD, MODEL, TRAINING, Fusion, read_model
 from recommend.training import TrainingConfig
 from recommend.training.training import train
 from tests.distill.student import tiny_text
@@ -160,13 +160,14 @@ def test_a_training_with_pictures_that_was_killed_goes_on_to_the_same_model(made
     assert vectors == pytest.approx(wanted, abs=1e-3)
 
 
-@pytest.mark.parametrize(("setting", "fusion"), [("lora", "none"), ("layers", "late")])
+@pytest.mark.parametrize(("setting", "fusion"), [("lora", "late"), ("layers", "none")])
 def test_adapters_and_last_layers_are_those_of_the_language_model(
     setting: str, fusion: Fusion, made: Made, tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file
 
-    out = trained(made, tmp_path / "model", 1, **{setting: 1, "steps": 2, "fusion": fusion})
+    more = {"steps": 2, "fusion": fusion, "checkpointing": True, "precision": "bf16"}
+    out = trained(made, tmp_path / "model", 1, **{setting: 1, **more})
     known = open_base(made.base).model.state_dict()
     now = load_file(out / "base" / "model.safetensors")
     assert now.keys() == known.keys()
@@ -189,6 +190,19 @@ def test_without_pictures_what_looks_at_them_is_not_trained(reading: Path, made:
     assert all((known[name] == now[name].float()).all() for name in known if name.startswith(apart))
     assert read_model(reading).trained_weights < read_model(reading).weights
     assert read_model(reading).pictures == 0
+
+
+def test_a_model_from_before_there_were_pictures_is_the_one_without(reading: Path, made: Made, tmp_path: Path) -> None:
+    shutil.copytree(reading, tmp_path / "model")
+    old = json.loads((reading / MODEL).read_text("utf-8"))
+    for name in ("pictures", "fusion", "refused"):
+        old.pop(name)
+        old["made_of"]["config"].pop(name, None)
+    (tmp_path / "model" / MODEL).write_text(json.dumps(old), "utf-8")
+    trained(made, tmp_path / "model", 0)  # is there, and is left
+    assert json.loads((tmp_path / "model" / MODEL).read_text("utf-8")) == old
+    vectors, wanted = (asked(one, made).embed(made.held_out) for one in (tmp_path / "model", reading))
+    assert np.array_equal(vectors, wanted)
 
 
 def test_what_pictures_need_and_is_not_there_is_refused(made: Made, tmp_path: Path) -> None:
