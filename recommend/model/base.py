@@ -33,8 +33,8 @@ class Base(NamedTuple):
 
     @property
     def picture_token(self) -> int | None:
-        """What stands in a prompt wherever a piece of a picture does; None: it does not see."""
-        return self.processor.image_token_id if self.sees else None
+        """What stands in a prompt wherever a piece of a picture does; None: it does not see, or does not say."""
+        return getattr(self.processor, "image_token_id", None)
 
     @property
     def language(self) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from notes.pictures import PicturePolicy
 from notes.records import Note
 from recommend.pictures import NotePictures
+from recommend.records import RecommendError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,18 +33,34 @@ class Viewer:
         processor: Of the base.
         pictures: Opens them.
         most: Of a note, at most.
+
+    Raises:
+        RecommendError: the processor does not say what stands for a picture.
     """
 
     def __init__(self, processor: Any, pictures: NotePictures, most: int) -> None:
         self._processor = processor
         self._most = most
         self._form = _form(processor)
+        if not self._form:
+            raise RecommendError(
+                "--pictures: neither the base's chat template nor its processor says what stands for a picture in a "
+                "text; choose another base"
+            )
         self.pictures = pictures
 
     def view(self, note: Note) -> View | None:
-        """A note's pictures; None: it has none that can be opened."""
+        """A note's pictures; None: it has none that can be opened.
+
+        Raises:
+            RecommendError: the base takes no picture of such a shape.
+        """
         images = self.pictures.of(note, self._most)
-        return self.take(images) if images else None
+        try:
+            return self.take(images) if images else None
+        except ValueError as error:
+            said = " ".join(str(error).split())[:200]
+            raise RecommendError(f"the base does not take the pictures of {note.id[:80]!r}: {said}") from None
 
     def take(self, images: Sequence["Image"]) -> View:
         """Pictures, each in the form in which the base's chat template shows one."""
@@ -87,7 +104,7 @@ def stacked(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _form(processor: Any) -> str:
     """What stands for a picture in a text: what the chat template puts there, or without one the picture's token."""
     if not getattr(processor, "chat_template", None):
-        return processor.image_token
+        return getattr(processor, "image_token", "")
     text = {"type": "text", "text": _PROBE}
     with_it, without = (
         processor.apply_chat_template([{"role": "user", "content": parts}], tokenize=False)

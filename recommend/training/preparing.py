@@ -51,6 +51,11 @@ def network_for(base: Base, config: TrainingConfig, method: Method, viewer: View
     model = base.model
     fusion = None
     if config.fusion == "late" and viewer is not None:
+        if base.picture_token is None:
+            raise RecommendError(
+                f"--fusion late: the processor of the base {base.name} does not say which token stands for a piece of "
+                "a picture; use --fusion none"
+            )
         fusion = late_fusion(pictured(model, viewer.take([viewer.largest]).pixels), base.hidden)
     if config.layers and config.lora:
         raise RecommendError(

@@ -11,9 +11,12 @@ from notes import Note
 from recommend import RecommendError
 from recommend.model.base import Base, open_base
 from recommend.model.fusion import Looks, encoder_of, late_fusion, looks_of, pictured
+from recommend.model.losses import contrastive_loss
 from recommend.model.network import network, padded
 from recommend.model.viewing import Viewer
 from recommend.model.words import Prompter
+from recommend.training.starting import start_head
+from tests.distill.student import tiny_text
 from tests.recommend import pictured as made
 
 
@@ -95,3 +98,29 @@ def test_a_note_without_a_picture_has_the_vector_of_its_text(base: Base, tmp_pat
         vector = net.vectors(reading, batch.places)
         net.fusion = None
         assert torch.equal(vector, net.vectors(reading, batch.places))
+
+
+def test_a_base_without_a_picture_encoder_has_no_fusion(tmp_path: Path) -> None:
+    text = open_base(str(tiny_text.build(tmp_path)))
+    with pytest.raises(RecommendError, match="no picture encoder by a known name; use --fusion none"):
+        encoder_of(text.model)
+
+
+def test_layer_gate_and_projection_learn_the_pairs_while_the_base_stays_as_it_is(base: Base, tmp_path: Path) -> None:
+    net, prompter = fused(base, tmp_path)
+    notes = made.notes_in(tmp_path, 4)
+    found = made.examples(notes, made.looking(tmp_path))
+    before = [weight.clone() for weight in base.model.parameters()]
+    rows, losses, gates = torch.tensor(found.pairs).flatten(), [], []
+    for steps in (0, 60):
+        torch.manual_seed(0)
+        asked = prompter.prompts(found.notes, "category")
+        start_head(net, asked, base.tokenizer.pad_token_id, found.pairs, steps=steps)
+        batch = padded(list(prompter.prompts(found.notes, "category")), base.tokenizer.pad_token_id)
+        with torch.no_grad():
+            vectors = net.vectors(net.read(batch.ids, batch.mask, batch.pixels), batch.places)
+            losses.append(contrastive_loss(vectors[rows], net.temperature, rows).item())
+        gates.append(net.fusion.gate.weight.detach().clone())
+    assert losses[1] < losses[0] - 0.5
+    assert not torch.equal(*gates)
+    assert all(torch.equal(weight, other) for weight, other in zip(base.model.parameters(), before, strict=True))

@@ -1,15 +1,19 @@
 """Pictures as tokens and pixels: in the base's own form, before the note's JSON, the same in any company."""
 
+import copy
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 import prompts
 from notes import Note
 from recommend.model.base import Base, open_base, require_room
+from recommend.model.fusion import late_fusion, pictured
 from recommend.model.network import network, padded
 from recommend.model.viewing import Viewer, stacked
 from recommend.model.words import EMB, Form, Prompter
@@ -23,6 +27,15 @@ FORMS: tuple[Form, ...] = ("category", "hashtags", "word", "bare")
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     return open_base(made.base(tmp_path_factory.mktemp("base")))
+
+
+@pytest.fixture(scope="module")
+def cutting(base: Base) -> Base:
+    """The same, to which a picture is several squares, as many as its shape asks for, and the whole."""
+    images, processor = copy.deepcopy(base.processor.image_processor), copy.copy(base.processor)
+    images.do_image_splitting, images.size = True, {"longest_edge": 128}
+    processor.image_processor = images
+    return base._replace(processor=processor)
 
 
 def prompter(base: Base, folder: Path, most: int = 1) -> Prompter:
@@ -97,15 +110,24 @@ def test_pixels_of_notes_with_other_sizes_are_stacked_with_zeros_behind() -> Non
     assert stacked([]) == {}
 
 
-def test_company_changes_no_vector_whatever_pictures_it_has(base: Base, tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", ["base", "cutting"])
+def test_company_changes_no_vector_whatever_pictures_it_has(
+    named: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    base: Base = request.getfixturevalue(named)
     torch.manual_seed(0)
+    viewer = Viewer(base.processor, made.looking(tmp_path), 2)
+    fusion = late_fusion(pictured(base.model, viewer.take([viewer.largest]).pixels), base.hidden)
     sizes = {"hidden": base.hidden, "dimension": 8, "temperature": 3.0, "alpha": 0.0}
-    net = network(base.model, **sizes, picture_token=base.picture_token).eval()
+    net = network(base.model, **sizes, picture_token=base.picture_token, fusion=fusion).eval()
     notes = made.notes_in(tmp_path, 1)[:4]
     notes[1] = notes[1].model_copy(update={"images": (), "content": "much longer than the others, and told at length"})
     notes[2] = notes[2].model_copy(update={"images": (*notes[2].images, *notes[0].images)})
     notes[3] = notes[3].model_copy(update={"title": notes[0].title, "content": notes[0].content})
+    with Image.open(tmp_path / notes[3].images[0]) as image:
+        image.crop((0, 0, 64, 20)).save(tmp_path / notes[3].images[0])
     asked = [prompter(base, tmp_path, 2).prompt(note, "category") for note in notes]
+    assert (len(asked[0].ids) == len(asked[3].ids)) == (named == "base")
     together = padded(asked, base.tokenizer.pad_token_id)
     with torch.no_grad():
         vectors = net.vectors(net.read(together.ids, together.mask, together.pixels), together.places)
@@ -166,3 +188,21 @@ def test_a_note_says_where_its_pictures_would_be_but_has_none(base: Base, tmp_pa
     assert prompted.pixels is None
     assert asked.viewer is not None
     assert [one.reason for one in asked.viewer.pictures.refused.values()] == ["not_found"]
+
+
+def test_processors_that_say_nothing_of_pictures_or_take_none_of_a_shape_are_refused(
+    base: Base, tmp_path: Path
+) -> None:
+    with pytest.raises(RecommendError, match="nor its processor says what stands for a picture in a text"):
+        Viewer(SimpleNamespace(chat_template=None), made.looking(tmp_path), 1)
+
+    class Narrow:
+        image_token = "<image>"
+
+        def __call__(self, **_: Any) -> None:
+            raise ValueError("absolute aspect ratio must be smaller than 200")
+
+    viewer = Viewer(Narrow(), made.looking(tmp_path), 1)
+    [note, *_] = made.notes_in(tmp_path, 1)
+    with pytest.raises(RecommendError, match="does not take the pictures of 'dusk-0': absolute aspect ratio"):
+        viewer.view(note)

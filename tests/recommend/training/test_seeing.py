@@ -14,6 +14,7 @@ from recommend.methods import Embedder, Writer, open_method
 from recommend.model.base import open_base
 from recommend.model.folder import CHECKPOINTS, HEAD, MODEL, TRAINING, Fusion, read_model
 from recommend.training import TrainingConfig
+from recommend.training.preparing import network_for, viewer_for
 from recommend.training.training import train
 from tests.distill.student import tiny_text
 from tests.recommend.pictured import base, examples, kind_of, looking, notes_in, picture, recall
@@ -223,6 +224,17 @@ def test_what_pictures_need_and_is_not_there_is_refused(made: Made, tmp_path: Pa
     assert said in refused(made.base, blind, pictures=1)
     assert said in refused(made.base, examples(made.learned, None), pictures=1)
     assert "lower --note-tokens by" in refused(made.base, pictures=64, note_tokens=32_768)
+
+
+def test_a_fusion_needs_to_know_which_token_stands_for_a_picture(made: Made) -> None:
+    opened = open_base(made.base)
+    config = TrainingConfig(**{**CONFIG, "pictures": 1, "fusion": "late"})
+    viewer = viewer_for(examples(made.learned, looking(made.folder)), opened, config)
+    mute = opened._replace(processor=object())
+    with pytest.raises(
+        RecommendError, match="does not say which token stands for a piece of a picture; use --fusion n"
+    ):
+        network_for(mute, config, "notellm", viewer)
 
 
 def test_a_fusion_that_is_not_in_the_folder_is_damage(late: Path, made: Made, tmp_path: Path) -> None:
