@@ -153,7 +153,7 @@ def _kind() -> Any:
             self.picture_token = picture_token
             inner = base.get_base_model() if hasattr(base, "get_base_model") else base  # below adapters
             taken = inspect.signature(inner.forward).parameters
-            self.placed, self.kinds = "position_ids" in taken, "mm_token_type_ids" in taken
+            self.placed, self.counts = "position_ids" in taken, "mm_token_type_ids" in taken
             self.seen: Any = None
             if fusion is not None:
                 encoder_of(inner).register_forward_hook(self._keep)
@@ -171,25 +171,21 @@ def _kind() -> Any:
             Raises:
                 RecommendError: the picture encoder's states cannot be told apart, see `looks_of`.
             """
-            found = self.base(
-                input_ids=ids,
-                attention_mask=mask.long(),
-                output_hidden_states=True,
-                **self.placing(ids, mask, pixels),
-                **(pixels or {}),
-                **more,
-            )
+            shown = self.shown(ids, pixels)
+            if self.placed and not (shown and self.counts):
+                more["position_ids"] = positions(mask)
+            found = self.base(input_ids=ids, attention_mask=mask.long(), output_hidden_states=True, **shown, **more)
             looks = None
             if self.fusion is not None and pixels:
                 looks, self.seen = looks_of(self.seen, (ids == self.picture_token).sum(dim=1)), None
             return Reading(found.hidden_states[-1], found.logits, looks)
 
-        def placing(self, ids: Any, mask: Any, pixels: dict[str, Any] | None) -> dict[str, Any]:
-            """What tells the base where each token stands: its place in its row, or, where it counts a picture's rows
-            and columns itself (Qwen-VL), which tokens are of a picture."""
-            if pixels and self.kinds:
-                return {"mm_token_type_ids": (ids == self.picture_token).int()}
-            return {"position_ids": positions(mask)} if self.placed else {}
+        def shown(self, ids: Any, pixels: dict[str, Any] | None) -> dict[str, Any]:
+            """The pictures of a batch as the base takes them; one that places a picture's pieces by row and column
+            (Qwen-VL) is told which tokens they are, and counts all places itself."""
+            if not pixels:
+                return {}
+            return pixels | ({"mm_token_type_ids": (ids == self.picture_token).int()} if self.counts else {})
 
         def vectors(self, reading: Reading, places: Any) -> Any:
             """The notes' vectors, shape (n, d), of any length: the linear layer on the last state at each place, with

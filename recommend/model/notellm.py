@@ -153,15 +153,13 @@ class NoteLLM:
         found: list[tuple[str, ...]] = [()] * len(notes)
         done = 0
         for rows, batch in self._batches(dict(enumerate(notes)), form, count):
-            ids, pixels = batch.ids, batch.pixels or {}
-            kinds = self._net.placing(ids, batch.mask, pixels) if pixels and self._net.kinds else {}
+            ids = batch.ids
             room = most if self._base.context is None else min(most, self._base.context - ids.shape[1])
             with torch.inference_mode():
                 answers = model.generate(
                     input_ids=ids,
                     attention_mask=batch.mask.long(),
-                    **pixels,
-                    **kinds,
+                    **self._net.shown(ids, batch.pixels),
                     do_sample=False,
                     num_beams=1,
                     max_new_tokens=room,

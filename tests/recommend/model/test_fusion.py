@@ -69,8 +69,9 @@ def test_what_the_encoder_saw_of_each_note_reaches_its_vector(base: Base, tmp_pa
     with torch.no_grad():
         looks = net.read(batch.ids, batch.mask, batch.pixels).looks
         for row in (0, 2):
-            assert asked[row].pixels is not None
-            alone = base.model.get_image_features(**asked[row].pixels).last_hidden_state
+            pixels = asked[row].pixels
+            assert pixels is not None
+            alone = base.model.get_image_features(**pixels).last_hidden_state
             assert torch.allclose(looks.vectors[row], alone.mean(dim=(0, 1)), atol=1e-5)
     assert looks.seen.tolist() == [True, False, True]
     assert not looks.vectors[1].any()

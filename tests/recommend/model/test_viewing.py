@@ -14,7 +14,7 @@ import prompts
 from notes import Note
 from recommend.model.base import Base, open_base, require_room
 from recommend.model.fusion import late_fusion, pictured
-from recommend.model.network import network, padded
+from recommend.model.network import network, padded, positions
 from recommend.model.viewing import Viewer, stacked
 from recommend.model.words import EMB, Form, Prompter
 from recommend.records import RecommendError
@@ -167,7 +167,7 @@ def test_a_base_that_counts_a_pictures_rows_and_columns_is_told_which_tokens_are
         flat = model(
             input_ids=ids,
             attention_mask=mask.long(),
-            position_ids=net.placing(ids, mask, None)["position_ids"],
+            position_ids=positions(mask),
             **pixels,
         )
     assert torch.allclose(found[mask], wanted[mask], atol=1e-5)
