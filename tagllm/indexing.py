@@ -17,9 +17,10 @@ from recommend.index import Manifest, NoteIndex, add_notes, open_index, write_in
 from recommend.index.folder import Neighbour
 from recommend.index.manifest import EMBEDDER, Dtype
 from recommend.index.writing import check_method
-from recommend.methods import METHODS, Embedder, open_method
+from recommend.methods import METHODS, Embedder, Seeing, open_method
+from recommend.pictures import NotePictures
 from recommend.shown import Shown, with_tags
-from tagllm.recommending import stream_notes, tags_shown
+from tagllm.recommending import pictures_beside, stream_notes, tags_shown, tell_refused
 from tagllm.showing import printable
 from tagllm.telling import telling
 
@@ -64,10 +65,12 @@ def run_index(
         known = {note.id: note for note in _read(path, split, limit)} if named not in ("none", "hashtags") else {}
         shown = tags_shown(named, known, messages)
         notes = seen(shown, stream_notes(path, messages, split=split, limit=limit, on_reject=reject))
+        pictures = pictures_beside(path)
         if index is not None:
-            embedder = embedder_of(index, folder, model)
-            return add_notes(folder, notes, embedder, progress=told), rejected
-        embedder = open_method(method, model=model, notes=seen(shown, _read(path, split, limit)))
+            manifest = add_notes(folder, notes, embedder_of(index, folder, model, pictures), progress=told)
+            tell_refused(pictures, messages)
+            return manifest, rejected
+        embedder = open_method(method, model=model, notes=seen(shown, _read(path, split, limit)), pictures=pictures)
         manifest = write_index(
             folder,
             notes,
@@ -80,6 +83,7 @@ def run_index(
             overwrite=overwrite,
             progress=told,
         )
+        tell_refused(pictures, messages)
         return manifest, rejected
 
 
@@ -88,7 +92,9 @@ def _read(path: Path, split: str | None, limit: int | None) -> Iterator[Note]:
     return stream_notes(path, Console(quiet=True), split=split, limit=limit)
 
 
-def embedder_of(index: NoteIndex, folder: Path, model: Path | None = None) -> Embedder:
+def embedder_of(
+    index: NoteIndex, folder: Path, model: Path | None = None, pictures: NotePictures | None = None
+) -> Embedder:
     """The method the index was made with.
 
     Raises:
@@ -102,7 +108,7 @@ def embedder_of(index: NoteIndex, folder: Path, model: Path | None = None) -> Em
         )
     own = folder / EMBEDDER
     place = model or (Path(manifest.model) if manifest.model else own if own.is_dir() and any(own.iterdir()) else None)
-    embedder = open_method(manifest.method, model=place)
+    embedder = open_method(manifest.method, model=place, pictures=pictures)
     check_method(manifest, embedder, folder)
     return embedder
 
@@ -158,12 +164,15 @@ def run_search(
         embedder: Embedder | None = None
         answers = []
         for word in asked:
+            pictures = pictures_beside(Path(word)) if kind in ("auto", "file") and _is_file(word) else None
+            if pictures is not None and isinstance(embedder, Seeing):
+                embedder.look_at(pictures)
             for asking, note in _asked(word, index, kind, messages):
                 if note is None:
                     assert asking.row is not None
                     vector = index.vectors_of(np.array([asking.row]))
                 else:
-                    embedder = embedder or embedder_of(index, folder, model)
+                    embedder = embedder or embedder_of(index, folder, model, pictures)
                     vector = embedder.embed([note])
                 if not vector.any():
                     raise RecommendError(
@@ -173,6 +182,8 @@ def run_search(
                 own = () if asking.row is None else (asking.row,)
                 found = index.search(vector, k + len(own), exact=exact)
                 answers.append(Answer(asking, index.neighbours(found, without=own)[0][:k]))
+            if pictures is not None:
+                tell_refused(pictures, messages)
     return answers
 
 

@@ -17,7 +17,15 @@ from recommend.splitting import split
 from signatures.metrics.intervals import CONFIDENCE
 from tagllm.measured import Comparison, Measured, Row, System
 from tagllm.pairing import check_learned
-from tagllm.recommending import Behaviour, ReadNotes, all_notes, clicks_on, seen_by
+from tagllm.recommending import (
+    Behaviour,
+    ReadNotes,
+    all_notes,
+    clicks_on,
+    pictures_beside,
+    seen_by,
+    tell_refused,
+)
 from tagllm.showing import printable
 from tagllm.telling import Told, telling
 
@@ -55,6 +63,7 @@ def run_eval(
         pool = next(iter(tasks.values())).pool
         rankings: dict[tuple[Definition, System], Ranking] = {}
         generated: dict[System, dict[str, Estimate]] = {}
+        pictures = pictures_beside(notes)
         for shown in tags:
             seen = seen_by(known.notes, shown, messages)
             place = {note.id: row for row, note in enumerate(seen)}
@@ -63,12 +72,13 @@ def run_eval(
                 system = System(method, shown)
                 name, _, model = method.partition("=")
                 told(f"{name}, tags: {printable(shown, 40)}", 0, len(asked))
-                embedder = open_method(name, model=Path(model) if model else None, notes=seen)
+                embedder = open_method(name, model=Path(model) if model else None, notes=seen, pictures=pictures)
                 vectors = embedder.embed(asked, progress=_telling(told, system))
                 for definition, task in tasks.items():
                     rankings[definition, system] = Ranking.of(task, vectors, ks=ks)
                 if isinstance(embedder, Writer):
                     generated[system] = _generation(embedder, known, pool, resamples)
+        tell_refused(pictures, messages)
         rows = [
             Row(definition=definition, system=system, numbers=ranking.estimates(resamples=resamples))
             for (definition, system), ranking in sorted(

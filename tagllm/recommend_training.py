@@ -21,7 +21,7 @@ from recommend.records import Vectors
 from recommend.shown import with_tags
 from recommend.training import TrainingConfig
 from tagllm.pairing import divide, write_summary
-from tagllm.recommending import Behaviour, stream_notes, tags_shown
+from tagllm.recommending import Behaviour, pictures_beside, stream_notes, tags_shown, tell_refused
 from tagllm.showing import printable
 from tagllm.telling import is_first, telling
 
@@ -58,12 +58,15 @@ def run_train(
         shown = tags_shown(tags, known, messages)
         ordered = [known[id] for id in sorted(known)]
         learned = {note.id: note.hashtags for note in with_tags(ordered, "hashtags" if shown == "none" else shown)}
-        examples = make_examples(with_tags(ordered, shown), learned, divided.pairs)
+        pictures = pictures_beside(notes) if config.pictures else None
+        examples = make_examples(with_tags(ordered, shown), learned, divided.pairs, pictures=pictures)
         if examples.left_out:
             messages.print(f"{examples.left_out:,} pairs have a note without a word and are left out")
         found = train(examples, base, out, config, method=method, words=words, told=told)
         if is_first():
             write_summary(out, divided.summary)
+            if pictures is not None:
+                tell_refused(pictures, messages)
     return found, divided.known.rejected
 
 
@@ -81,8 +84,11 @@ def trained(summary: ModelSummary) -> RenderableType:
         "pairs": f"{summary.pairs:,} of {summary.notes:,} notes; {summary.cold:,} notes are in none",
         "weights": f"{summary.weights:,}{part}; vectors of {summary.dimension}",
         "steps": f"{summary.steps:,} in {summary.seconds:,.0f} s",
+        "pictures": f"{summary.pictures} of a note, fusion {summary.fusion}; {summary.refused:,} cannot be opened",
         "loss": f"{losses}; e^τ {np.exp(summary.temperature):.1f}",
     }
+    if not summary.pictures:
+        del rows["pictures"]
     for name, value in rows.items():
         table.add_row(name, Text(value))
     return Group(table)
@@ -122,8 +128,10 @@ def run_embed(
     try:
         with telling(messages) as told:
             read, rejected = _shown(path, messages, tags, split, limit)
-            embedder = open_method(method, model=model, notes=read)
+            pictures = pictures_beside(path)
+            embedder = open_method(method, model=model, notes=read, pictures=pictures)
             vectors = embedder.embed(read, progress=lambda done, of: told("embedding", done, of))
+            tell_refused(pictures, messages)
             empty = int((~vectors.any(axis=1)).sum())
             column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1])
             pq.write_table(pa.table({"id": pa.array([note.id for note in read], pa.string()), "vector": column}), part)
@@ -162,8 +170,9 @@ def run_tags(
     ids: tuple[str, ...],
     neighbours: int = 0,
 ) -> tuple[list[Tagged], Read]:
-    """A category and hashtags for each note, out of its text alone; with `neighbours`, beside each the nearest of all
-    other notes of the file by the same model's vectors, with what it writes for them.
+    """A category and hashtags for each note, out of its text and the pictures that the model looks at; with
+    `neighbours`, beside each the nearest of all other notes of the file by the same model's vectors, with what it
+    writes for them.
 
     Raises:
         notes.reading.UnreadableInput: the notes as a whole cannot be read.
@@ -175,7 +184,8 @@ def run_tags(
         if missing:
             raise RecommendError(f"no note {sorted(missing)[0][:80]!r} in {path}; leave --id out for all of them")
         asked = [row for row, note in enumerate(pool) if not ids or note.id in ids][:limit]
-        writer = open_method("notellm", model=model)
+        pictures = pictures_beside(path)
+        writer = open_method("notellm", model=model, pictures=pictures)
         assert isinstance(writer, Writer)
         beside: dict[int, list[tuple[int, float]]] = {}
         if neighbours:
@@ -183,6 +193,7 @@ def run_tags(
             beside = {row: _nearest(vectors, row, neighbours) for row in asked}
         rows = list(dict.fromkeys([*asked, *(other for row in asked for other, _ in beside.get(row, ()))]))
         written = writer.write([pool[row] for row in rows], progress=lambda done, of: told("writing", done, of))
+        tell_refused(pictures, messages)
     said = {row: Tagged(pool[row].id, pool[row].title, *one) for row, one in zip(rows, written, strict=True)}
     found = [
         said[row]._replace(neighbours=tuple(Neighbour(score, said[other]) for other, score in beside.get(row, ())))

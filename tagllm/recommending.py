@@ -7,10 +7,12 @@ from pathlib import Path
 from rich.console import Console
 
 from distill.runs import RunError, read_description, read_traces
+from notes.pictures import PictureStore
 from notes.reading import read_notes
 from notes.records import Note, Reject
 from recommend import PairOptions
 from recommend.clicks import Clicks, read_clicks
+from recommend.pictures import NotePictures
 from recommend.shown import Shown, with_tags
 from recommend.splitting import SplitBy
 from tagllm.showing import printable
@@ -64,6 +66,17 @@ def stream_notes(
         if rejected <= _SHOWN_PROBLEMS:
             where = f"{Path(row.source).name}:{row.line}"
             messages.print(f"rejected {printable(where)}: {row.reason}: {printable(row.message)}", markup=False)
+
+
+def pictures_beside(notes: Path) -> NotePictures:
+    """Where the pictures of a file or folder of notes are."""
+    return NotePictures(PictureStore(notes if notes.is_dir() else notes.parent))
+
+
+def tell_refused(pictures: NotePictures, messages: Console) -> None:
+    """Say how many pictures could not be opened, where there were any."""
+    if said := pictures.told():
+        messages.print(said, markup=False)
 
 
 def all_notes(path: Path, messages: Console, told: Told) -> ReadNotes:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from notes.records import Note
+from recommend.pictures import NotePictures
 from recommend.records import Vectors
 
 Progress = Callable[[int, int], None]
@@ -84,4 +85,13 @@ class Writer(Protocol):
 
     def write(self, notes: Sequence[Note], *, progress: Progress | None = None) -> list[Written]:
         """Category and hashtags of each note, the note's own never shown to it."""
+        ...
+
+
+@runtime_checkable
+class Seeing(Protocol):
+    """A method that can look at pictures (the trained ones, over a base that sees)."""
+
+    def look_at(self, pictures: NotePictures) -> None:
+        """Say where the pictures of the notes are that come next."""
         ...

@@ -8,6 +8,7 @@ from notes.records import Note
 from recommend.methods.embedder import Progress, Written
 from recommend.model.folder import HEAD, MODEL, Method, read_model
 from recommend.model.notellm import NoteLLM
+from recommend.pictures import NotePictures
 from recommend.records import RecommendError, Vectors
 
 
@@ -43,6 +44,10 @@ class Contrast:
     def embed(self, notes: Sequence[Note], *, progress: Progress | None = None) -> Vectors:
         """One unit vector a note, shape (n, d)."""
         return self._model.embed(notes, progress=progress)
+
+    def look_at(self, pictures: NotePictures) -> None:
+        """Say where pictures are; a model that was trained without looks at none."""
+        self._model.look_at(pictures)
 
     def save(self, folder: Path) -> None:
         """Nothing to keep: the index names the model."""

@@ -1,4 +1,4 @@
-"""The model that NoteLLM starts from: a causal language model, or an encoder that is run as one."""
+"""The model that NoteLLM starts from: a causal language model, one that sees pictures too, or an encoder run as one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +23,23 @@ class Base(NamedTuple):
     tokenizer: Any
     context: int | None
     """Tokens it reads at most; None: it does not say."""
+    processor: Any = None
+    """Of a base that sees: takes pictures and texts; None: it reads alone."""
+
+    @property
+    def sees(self) -> bool:
+        """Whether it takes pictures."""
+        return self.processor is not None
+
+    @property
+    def picture_token(self) -> int | None:
+        """What stands in a prompt wherever a piece of a picture does; None: it does not see, or does not say."""
+        return getattr(self.processor, "image_token_id", None)
+
+    @property
+    def language(self) -> Any:
+        """Its layers that read tokens, without those that look at pictures."""
+        return self.model.get_decoder() if self.sees else self.model
 
     @property
     def hidden(self) -> int:
@@ -32,6 +49,8 @@ class Base(NamedTuple):
 
 def open_base(name: str, *, dtype: Any = None) -> Base:
     """Load a base and give it `[EMB]`; code that comes with it is never run, weights are read from safetensors alone.
+
+    Whether it sees pictures stands in its configuration.
 
     The new token starts as the mean of all others. An encoder (BERT and its like) is run as a decoder with its word
     vectors as its output layer; what is missing of a head starts as the identity. It drops nothing out, like
@@ -45,7 +64,14 @@ def open_base(name: str, *, dtype: Any = None) -> Base:
         RecommendError: there is none, it cannot be loaded, or it has no room for `[EMB]`.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import (
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoModelForImageTextToText,
+        AutoProcessor,
+        AutoTokenizer,
+    )
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
     place = _place(name)
     folder = Path(place)
@@ -57,7 +83,8 @@ def open_base(name: str, *, dtype: Any = None) -> Base:
             if encoder:
                 settings.is_decoder = True
                 settings.hidden_dropout_prob = settings.attention_probs_dropout_prob = 0.0
-            model = AutoModelForCausalLM.from_pretrained(
+            sees = type(settings) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+            model = (AutoModelForImageTextToText if sees else AutoModelForCausalLM).from_pretrained(
                 place,
                 config=settings,
                 trust_remote_code=False,
@@ -66,10 +93,12 @@ def open_base(name: str, *, dtype: Any = None) -> Base:
                 attn_implementation="sdpa",
                 **local,
             )
-            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **local)
+            opener = AutoProcessor if sees else AutoTokenizer
+            opened: Any = opener.from_pretrained(place, trust_remote_code=False, **local)
         except (OSError, ValueError, ImportError, KeyError) as error:
             said = " ".join(str(error).split())[:400]
             raise RecommendError(f"the base {name} cannot be loaded: {said}") from None
+        tokenizer = opened.tokenizer if sees else opened
         _add_word(name, model, tokenizer)
     if encoder and (head := getattr(getattr(model, "cls", None), "predictions", None)) is not None:
         torch.nn.init.eye_(head.transform.dense.weight)
@@ -78,6 +107,7 @@ def open_base(name: str, *, dtype: Any = None) -> Base:
         model=model,
         tokenizer=tokenizer,
         context=getattr(settings.get_text_config(), "max_position_embeddings", None),
+        processor=opened if sees else None,
     )
 
 
@@ -104,6 +134,17 @@ def require_room(base: Base, tokens: int) -> None:
         raise RecommendError(
             f"the base {base.name} reads {base.context:,} tokens at most, a prompt with its {EMB} and its output takes "
             f"up to {tokens:,}; lower --note-tokens by {tokens - base.context:,} or choose a base that reads more"
+        )
+
+
+def require_sight(base: Base, asked: str) -> None:
+    """Raises:
+    RecommendError: the base does not see, and `asked` (an option as it was given) needs one that does.
+    """
+    if not base.sees:
+        raise RecommendError(
+            f"{asked}: the base {base.name} reads text alone; leave --pictures and --fusion out, or choose a "
+            "vision-language model with --base"
         )
 
 

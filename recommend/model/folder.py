@@ -1,7 +1,7 @@
 """A trained model on disk.
 
-base/             the language model with its tokenizer, `[EMB]` among its words, adapters merged
-head.safetensors  the linear layer and the temperature
+base/             the model with its tokenizer (or processor), `[EMB]` among its words, adapters merged
+head.safetensors  the linear layer, the temperature, and the fusion where there is one
 model.json        what made it: base, words, pairs, configuration, losses; written last
 pairs.json        which clicks it learned from, written by the command: evaluation refuses to measure it on those
 curve.jsonl       a line whenever losses were written down
@@ -22,6 +22,8 @@ FORMAT = "tagllm-notellm/1"
 Method = Literal["notellm", "contrast", "repllama"]
 """notellm: the compression prompt, both losses. contrast: PromptEOL's prompt, L_cl alone. repllama: the note alone,
 its last token, L_cl alone."""
+Fusion = Literal["none", "late"]
+"""How pictures reach a note's vector: through the language model alone, or with late fusion past it as well."""
 R = TypeVar("R", bound=Record)
 METHODS: tuple[Method, ...] = ("notellm", "contrast", "repllama")
 
@@ -50,6 +52,9 @@ class ModelSummary(Record):
     """Of the vectors."""
     note_tokens: int
     """Of a note's JSON, at most."""
+    pictures: int = 0
+    """Of a note, shown at most."""
+    fusion: Fusion = "none"
     hashtags: int
     """Asked for when it writes: the mean of what it learned, rounded."""
     pairs: int
@@ -60,6 +65,8 @@ class ModelSummary(Record):
     """In these pairs."""
     cold: int
     """Notes in none of them."""
+    refused: int = 0
+    """Pictures that could not be opened, in the last session."""
     steps: int
     loss: dict[str, float] = Field(default_factory=dict)
     """L, L_cl and L_gen, the mean over the last steps; L_gen where it was learned."""

@@ -1,6 +1,6 @@
 """One model that embeds and writes: a note's vector, its category, its hashtags."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,16 @@ import numpy as np
 import prompts
 from notes.records import Note
 from recommend.model.base import Base, open_to_ask, require_room
-from recommend.model.folder import BASE, HEAD, Method, read_model
-from recommend.model.network import network, padded
-from recommend.model.words import Form, Prompter, is_empty
+from recommend.model.folder import BASE, HEAD, Method, ModelSummary, read_model
+from recommend.model.fusion import late_fusion
+from recommend.model.network import Batch, batches, network
+from recommend.model.viewing import Viewer
+from recommend.model.words import Form, Prompter
+from recommend.pictures import NotePictures
 from recommend.records import RecommendError, Vectors
 
 FORMS: dict[Method, Form] = {"notellm": "category", "contrast": "word", "repllama": "bare"}
 """The prompt each method's vectors come from. NoteLLM's is that for the category: one vector a note."""
-_AT_ONCE = 64
 _CATEGORY, _HASHTAGS = 16, 12
 """Tokens of a category; of a hashtag, at most."""
 
@@ -30,12 +32,16 @@ class NoteLLM:
         prompter: Puts notes into prompts.
         form: Prompt of the vectors.
         hashtags: Asked for, of each note.
+        pictures: Of a note, looked at once `look_at` says where they are.
     """
 
-    def __init__(self, base: Base, net: Any, prompter: Prompter, *, form: Form, hashtags: int = 5) -> None:
+    def __init__(
+        self, base: Base, net: Any, prompter: Prompter, *, form: Form, hashtags: int = 5, pictures: int = 0
+    ) -> None:
         self._base, self._net, self._prompter = base, net.eval(), prompter
         self._form: Form = form
         self._hashtags = hashtags
+        self._pictures = pictures
 
     @classmethod
     def open(cls, folder: Path) -> "NoteLLM":
@@ -44,18 +50,9 @@ class NoteLLM:
         Raises:
             RecommendError: it is none, or damaged.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         summary = read_model(folder)
         base = open_to_ask(str(folder / BASE))
-        net = network(base.model, hidden=base.hidden, dimension=summary.dimension, temperature=0.0, alpha=0.0)
-        try:
-            found = load_file(folder / HEAD)
-            net.head.load_state_dict({"weight": found["weight"]})
-        except (OSError, KeyError, RuntimeError, SafetensorError) as error:
-            said = " ".join(str(error).split())[:200]
-            raise RecommendError(f"{folder / HEAD}: {said}; the model is damaged: train it again") from None
+        net = _network(base, summary, folder / HEAD)
         try:
             words = prompts.named(summary.made_of.words)
         except prompts.PromptError as error:
@@ -66,7 +63,12 @@ class NoteLLM:
             )
         prompter = Prompter(base.tokenizer, words, note_tokens=summary.note_tokens)
         return cls(
-            base, net.to(base.model.device), prompter, form=FORMS[summary.made_of.method], hashtags=summary.hashtags
+            base,
+            net.to(base.model.device),
+            prompter,
+            form=FORMS[summary.made_of.method],
+            hashtags=summary.hashtags,
+            pictures=summary.pictures,
         )
 
     @classmethod
@@ -82,20 +84,26 @@ class NoteLLM:
         require_room(base, prompter.longest(0))
         return cls(base, net, prompter, form="word")
 
+    def look_at(self, pictures: NotePictures) -> None:
+        """Say where the pictures of the notes are that come next; a model that was trained without looks at none."""
+        if self._pictures:
+            self._prompter.viewer = Viewer(self._base.processor, pictures, self._pictures)
+
     def embed(self, notes: Sequence[Note], *, progress: Callable[[int, int], None] | None = None) -> Vectors:
-        """One unit vector a note, shape (n, d); an empty note has zeros."""
+        """One unit vector a note, shape (n, d); an empty note has zeros.
+
+        Raises:
+            RecommendError: the model looks at pictures, a note names some, and nobody has said where they are.
+        """
         import torch
 
         found: Vectors | None = None
-        prompted = {
-            row: self._prompter.prompt(note, self._form) for row, note in enumerate(notes) if not is_empty(note)
-        }
-        done = len(notes) - len(prompted)
-        for rows in _alike({row: len(one.ids) for row, one in prompted.items()}):
-            batch = self._moved(padded([prompted[row] for row in rows], self._base.tokenizer.pad_token_id))
+        asked = {row: note for row, note in enumerate(notes) if not self._is_empty(note)}
+        done = len(notes) - len(asked)
+        for rows, batch in self._batches(asked, self._form, 0):
             with torch.inference_mode():
-                answer = self._net.read(batch[0], batch[1], logits_to_keep=1, use_cache=False)
-                vectors = self._net.vectors(answer, batch[2]).float()
+                reading = self._net.read(batch.ids, batch.mask, batch.pixels, logits_to_keep=1, use_cache=False)
+                vectors = self._net.vectors(reading, batch.places).float()
                 vectors = torch.nn.functional.normalize(vectors, dim=1).cpu().numpy()
             if found is None:
                 found = np.zeros((len(notes), vectors.shape[1]), dtype=np.float32)
@@ -115,20 +123,26 @@ class NoteLLM:
     ) -> list[tuple[str, tuple[str, ...]]]:
         """A category and hashtags for each note, the likeliest word by word; an empty note has none.
 
+        Pictures are read by the language model as they were trained; a fusion is of the vector alone.
+
         Args:
             notes: Their hashtags are read as they stand, their category never.
             count: Of hashtags; by default as many as it learned.
             progress: Called with the notes done and the notes there are.
+
+        Raises:
+            RecommendError: as `embed`.
         """
         count = count or self._hashtags
-        asked = [note for note in notes if not is_empty(note)]
+        empty = [self._is_empty(note) for note in notes]
+        asked = [note for note, nothing in zip(notes, empty, strict=True) if not nothing]
         whole = 2 * len(asked)
         told = (lambda done: progress(done * len(notes) // max(whole, 1), len(notes))) if progress else lambda _: None
         categories = self._written(asked, "category", 0, _CATEGORY, told)
         tags = self._written(asked, "hashtags", count, _HASHTAGS * count, lambda done: told(done + len(asked)))
         said = iter(zip(categories, tags, strict=True))
-        nothing: tuple[str, tuple[str, ...]] = ("", ())
-        return [nothing if is_empty(note) else (", ".join((one := next(said))[0]), one[1][:count]) for note in notes]
+        none: tuple[str, tuple[str, ...]] = ("", ())
+        return [none if nothing else (", ".join((one := next(said))[0]), one[1][:count]) for nothing in empty]
 
     def _written(
         self, notes: Sequence[Note], form: Form, count: int, most: int, told: Callable[[int], None]
@@ -136,16 +150,16 @@ class NoteLLM:
         import torch
 
         model, end = self._base.model, self._prompter.end
-        prompted = dict(enumerate(self._prompter.prompt(note, form, count) for note in notes))
         found: list[tuple[str, ...]] = [()] * len(notes)
         done = 0
-        for rows in _alike({row: len(one.ids) for row, one in prompted.items()}):
-            ids, mask, _ = self._moved(padded([prompted[row] for row in rows], self._base.tokenizer.pad_token_id))
+        for rows, batch in self._batches(dict(enumerate(notes)), form, count):
+            ids = batch.ids
             room = most if self._base.context is None else min(most, self._base.context - ids.shape[1])
             with torch.inference_mode():
                 answers = model.generate(
                     input_ids=ids,
-                    attention_mask=mask.long(),
+                    attention_mask=batch.mask.long(),
+                    **self._net.shown(ids, batch.pixels),
                     do_sample=False,
                     num_beams=1,
                     max_new_tokens=room,
@@ -159,12 +173,49 @@ class NoteLLM:
             told(done)
         return found
 
-    def _moved(self, batch: Any) -> tuple[Any, Any, Any]:
+    def _is_empty(self, note: Note) -> bool:
+        if self._pictures and self._prompter.viewer is None and note.images:
+            raise RecommendError(
+                f"the model looks at {self._pictures} pictures of a note, and nobody has said where those of "
+                f"{note.id[:80]!r} are; give open_method pictures=NotePictures(PictureStore(FOLDER))"
+            )
+        return self._prompter.is_empty(note)
+
+    def _batches(self, notes: Mapping[int, Note], form: Form, count: int) -> Iterator[tuple[list[int], Batch]]:
+        """Notes in their prompts, each batch with the rows that are in it."""
         device = next(self._base.model.parameters()).device
-        return batch.ids.to(device), batch.mask.to(device), batch.places.to(device)
+        prompted = self._prompter.prompts(notes.values(), form, count)
+        rows = list(notes)
+        for places, _, batch in batches(prompted, self._base.tokenizer.pad_token_id):
+            yield [rows[place] for place in places], batch.to(device)
 
 
-def _alike(lengths: dict[int, int]) -> Iterator[list[int]]:
-    """Rows of like length together, so that little is padding."""
-    ordered = sorted(lengths, key=lambda row: lengths[row])
-    return (ordered[start : start + _AT_ONCE] for start in range(0, len(ordered), _AT_ONCE))
+def _network(base: Base, summary: ModelSummary, file: Path) -> Any:
+    """The network of a trained model, with what `file` holds of it.
+
+    Raises:
+        RecommendError: it is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        found = load_file(file)
+        fusion = None
+        if summary.fusion == "late":
+            fusion = late_fusion(found["fusion.projection.weight"].shape[1], base.hidden)
+            fusion.load_state_dict({name: found[f"fusion.{name}"] for name in fusion.state_dict()})
+        net = network(
+            base.model,
+            hidden=base.hidden,
+            dimension=summary.dimension,
+            temperature=0.0,
+            alpha=0.0,
+            picture_token=base.picture_token,
+            fusion=fusion,
+        )
+        net.head.load_state_dict({"weight": found["weight"]})
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise RecommendError(f"{file}: {said}; the model is damaged: train it again") from None
+    return net

@@ -1,11 +1,13 @@
 """The Note Compression Prompt as tokens: instruction, note as JSON, the word `[EMB]`, what is to follow, and that."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from notes.records import Note
 from prompts import PromptProgram
+from recommend.model.viewing import Viewer
+from recommend.pictures import NotePictures
 
 EMB = "[EMB]"
 """The token whose state is the note's vector."""
@@ -26,7 +28,9 @@ class Prompted(NamedTuple):
     place: int
     """Of the token whose state is the note's vector."""
     note: tuple[int, int]
-    """Where the note's own tokens start and end."""
+    """Where the note's own tokens start and end, its pictures' among them."""
+    pixels: dict[str, Any] | None = None
+    """Behind the pictures' tokens; None: no picture is shown."""
 
 
 class Prompter:
@@ -39,12 +43,16 @@ class Prompter:
         tokenizer: Of the base, with `EMB` among its tokens.
         words: The prompt program `compression`.
         note_tokens: Of a note's JSON.
+        viewer: Puts a note's pictures before its JSON; None: none are shown.
     """
 
-    def __init__(self, tokenizer: Any, words: PromptProgram, *, note_tokens: int = 128) -> None:
+    def __init__(
+        self, tokenizer: Any, words: PromptProgram, *, note_tokens: int = 128, viewer: Viewer | None = None
+    ) -> None:
         self._tokenizer = tokenizer
         self._words = words
         self._note_tokens = note_tokens
+        self.viewer = viewer
         self._kept: dict[tuple[Form, int], tuple[list[int], list[int]]] = {}
         first = next((one for one in (tokenizer.bos_token_id, tokenizer.cls_token_id) if one is not None), None)
         self._start = [] if first is None else [first]
@@ -63,11 +71,21 @@ class Prompter:
             count: Of hashtags asked for.
         """
         before, behind = self._around(form, count)
-        ids = self._note(note)
+        view = self.viewer.view(note) if self.viewer is not None else None
+        ids = [*(view.ids if view is not None else ()), *self._note(note)]
         start = len(before)
         whole = [*before, *ids, *behind]
         place = len(whole) - 1 if self._emb not in behind else start + len(ids) + behind.index(self._emb)
-        return Prompted(tuple(whole), place, (start, start + len(ids)))
+        return Prompted(tuple(whole), place, (start, start + len(ids)), view.pixels if view is not None else None)
+
+    def is_empty(self, note: Note) -> bool:
+        """Whether there is nothing in the note that could be read, or seen where pictures are shown."""
+        return is_empty(note, self.viewer.pictures if self.viewer is not None else None)
+
+    def prompts(self, notes: Iterable[Note], form: Form, count: int = 0) -> Iterable[Prompted]:
+        """The prompts of several notes; with pictures one at a time, as they are asked for: pixels are many."""
+        made = (self.prompt(note, form, count) for note in notes)
+        return made if self.viewer is not None else list(made)
 
     def output(self, tags: Sequence[str]) -> tuple[int, ...]:
         """A category or hashtags as they are to be written, and the end; `OUTPUT` tokens at most."""
@@ -84,7 +102,8 @@ class Prompter:
     def longest(self, count: int) -> int:
         """Tokens of the longest prompt there can be, with `count` hashtags asked for."""
         forms: tuple[Form, ...] = ("category", "hashtags", "word", "bare")
-        return self._note_tokens + max(sum(map(len, self._around(form, count))) for form in forms)
+        shown = self._note_tokens + (self.viewer.longest if self.viewer is not None else 0)
+        return shown + max(sum(map(len, self._around(form, count))) for form in forms)
 
     def _around(self, form: Form, count: int) -> tuple[list[int], list[int]]:
         if (form, count) not in self._kept:
@@ -122,7 +141,7 @@ class Prompter:
         return self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
 
 
-def is_empty(note: Note) -> bool:
-    """Whether there is nothing in the note that could be read."""
+def is_empty(note: Note, pictures: NotePictures | None = None) -> bool:
+    """Whether there is nothing in the note that could be read, and among `pictures` none that could be seen."""
     said = (note.title, note.content, note.ocr, *note.image_attributes, *note.hashtags)
-    return not any(part.strip() for part in said)
+    return not any(part.strip() for part in said) and not (pictures is not None and pictures.of(note, 1))

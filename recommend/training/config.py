@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from notes.records import Record
+from recommend.model.folder import Fusion
 
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -65,11 +66,27 @@ class TrainingConfig(Record):
         default=5, ge=1, le=30, description="Asked for at a time; between one and this many, at random."
     )
     note_tokens: int = Field(default=96, ge=16, le=32_768, description="Of a note, at most.")
+    pictures: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Of a note, shown to a base that sees: the first that can be opened; 0: it reads text alone.",
+    )
+    fusion: Fusion = Field(
+        default="none",
+        description="late: what the picture encoder sees goes past the language model into the vector too (NoteLLM-2).",
+    )
     layers: int = Field(
-        default=0, ge=0, le=1000, description="Of the base, only this many last layers are trained; 0: all of it."
+        default=0,
+        ge=0,
+        le=1000,
+        description="Of the base's layers that read, only this many last ones are trained; 0: all of it.",
     )
     lora: int = Field(
-        default=0, ge=0, le=1024, description="Rank of LoRA adapters, merged in the end; 0: every weight is trained."
+        default=0,
+        ge=0,
+        le=1024,
+        description="Rank of LoRA adapters in the layers that read, merged in the end; 0: every weight is trained.",
     )
     precision: Precision = Field(default="auto", description="auto: bf16 where the machine is fast at it, else fp32.")
     checkpointing: bool = Field(default=False, description="Compute activations twice to save memory.")

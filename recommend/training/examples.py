@@ -13,6 +13,7 @@ from recommend.model.folder import Method
 from recommend.model.notellm import FORMS
 from recommend.model.words import Prompted, Prompter, is_empty
 from recommend.pairs import Pairs
+from recommend.pictures import NotePictures
 from recommend.records import RecommendError
 from recommend.training.config import TrainingConfig
 
@@ -31,6 +32,8 @@ class Examples:
     """Pairs with an empty note."""
     cold: int
     """Notes in no pair: nothing is learned of them."""
+    pictures: NotePictures | None = None
+    """Where their pictures are; None: none are shown."""
 
     @property
     def usual(self) -> int:
@@ -52,13 +55,20 @@ class Examples:
         return found.hexdigest()[:16]
 
 
-def make_examples(shown: Sequence[Note], learned: Mapping[str, tuple[str, ...]], pairs: Pairs) -> Examples:
+def make_examples(
+    shown: Sequence[Note],
+    learned: Mapping[str, tuple[str, ...]],
+    pairs: Pairs,
+    *,
+    pictures: NotePictures | None = None,
+) -> Examples:
     """Pairs to train on, one direction of each two notes.
 
     Args:
         shown: The notes, with the hashtags that are shown.
         learned: Hashtags to be learned, by note id.
         pairs: Of the training clicks.
+        pictures: Where the notes' pictures are, if they are to be shown: a note that has one is not empty.
 
     Raises:
         RecommendError: a pair is of a note that is not there, or fewer than two pairs are left.
@@ -74,7 +84,7 @@ def make_examples(shown: Sequence[Note], learned: Mapping[str, tuple[str, ...]],
                     "make the pairs with the same notes"
                 )
         both = (min(pair.query, pair.target), max(pair.query, pair.target))
-        if any(is_empty(shown[places[id]]) for id in both):
+        if any(is_empty(shown[places[id]], pictures) for id in both):
             left_out += 1
         else:
             kept[both] = None
@@ -92,6 +102,7 @@ def make_examples(shown: Sequence[Note], learned: Mapping[str, tuple[str, ...]],
         pairs=tuple((place[one], place[other]) for one, other in kept),
         left_out=left_out,
         cold=len(shown) - len(used),
+        pictures=pictures,
     )
 
 

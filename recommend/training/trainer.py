@@ -69,7 +69,8 @@ def trainer_for(
         outputs = [row.output for row in rows]
         made = padded([row.prompt for row in rows], padding, outputs)
         notes = torch.tensor([row.note for row in rows])
-        return {**made._asdict(), "notes": notes, "added": added[notes], "labels": labels_of(outputs)}
+        inputs = {name: value for name, value in made._asdict().items() if value is not None}
+        return {**inputs, "notes": notes, "added": added[notes], "labels": labels_of(outputs)}
 
     class Joint(Trainer):
         """Logs both losses; checkpoints are safetensors, with weights that stand for two layers written once."""

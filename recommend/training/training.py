@@ -26,12 +26,12 @@ from recommend.model.folder import (
     parsed,
     read_model,
 )
-from recommend.model.network import network
 from recommend.model.notellm import FORMS
-from recommend.model.words import EMB, OUTPUT, Prompter
+from recommend.model.words import OUTPUT, Prompter
 from recommend.records import RecommendError
 from recommend.training.config import TrainingConfig
 from recommend.training.examples import Examples
+from recommend.training.preparing import network_for, viewer_for
 from recommend.training.starting import NOTES, start_head
 from recommend.training.trainer import Told, require_libraries, takes_bf16, trainer_for
 
@@ -53,8 +53,8 @@ def train(
     """Train a model, or go on where a training ended; a model that is there is left as it is.
 
     Args:
-        examples: Pairs, and what is to be written.
-        base: `minilm`, a folder of a causal model, or its name on the hub.
+        examples: Pairs, what is to be written, and where the pictures are that are shown.
+        base: `minilm`, a folder of a causal or a vision-language model, or its name on the hub.
         out: The model's folder.
         config: How.
         method: What is learned.
@@ -62,7 +62,8 @@ def train(
         told: Progress.
 
     Raises:
-        RecommendError: the base cannot be used, or `out` holds something else, or a training of something else.
+        RecommendError: the base cannot be used, `out` holds something else, or a training of something else, or
+            pictures are asked for that the base or the notes do not have.
         prompts.PromptError: the words cannot be used.
     """
     config, told = config or TrainingConfig(), told or (lambda *_: None)
@@ -83,9 +84,10 @@ def train(
 
     torch.manual_seed(config.seed)
     opened = open_base(base)
-    prompter = Prompter(opened.tokenizer, program, note_tokens=config.note_tokens)
+    viewer = viewer_for(examples, opened, config)
+    prompter = Prompter(opened.tokenizer, program, note_tokens=config.note_tokens, viewer=viewer)
     require_room(opened, prompter.longest(config.max_hashtags) + (OUTPUT if method == "notellm" else 0))
-    net = _network(opened, config, method)
+    net = network_for(opened, config, method, viewer)
     checkpoint = _last_checkpoint(out / TRAINING / CHECKPOINTS)
     if checkpoint is None:
         told("starting from what the base knows", 0, 1)
@@ -103,11 +105,14 @@ def train(
             made_of=description,
             dimension=config.dimension,
             note_tokens=config.note_tokens,
+            pictures=config.pictures,
+            fusion=config.fusion,
             hashtags=min(examples.usual, config.max_hashtags),
             pairs=len(examples.pairs),
             left_out=examples.left_out,
             notes=len(examples.notes),
             cold=examples.cold,
+            refused=len(examples.pictures.refused) if viewer is not None and examples.pictures is not None else 0,
             steps=trainer.state.global_step,
             loss=_losses(trainer.state.log_history, method),
             temperature=round(float(net.temperature.detach()), 6),
@@ -121,62 +126,6 @@ def train(
     return read_model(out)
 
 
-def _network(base: Base, config: TrainingConfig, method: Method) -> Any:
-    import torch
-
-    model = base.model
-    if config.layers and config.lora:
-        raise RecommendError(
-            f"--layers {config.layers} with --lora {config.lora}: adapters go into every layer; leave one of them out"
-        )
-    if config.layers:
-        _keep_below(base, config.layers)
-    if config.checkpointing:
-        model.gradient_checkpointing_enable()
-    if config.lora:
-        from peft import LoraConfig, get_peft_model
-
-        adapters = LoraConfig(
-            r=config.lora,
-            lora_alpha=2 * config.lora,
-            target_modules="all-linear",
-            trainable_token_indices=[base.tokenizer.convert_tokens_to_ids(EMB)],
-            task_type="CAUSAL_LM",
-        )
-        model = get_peft_model(model, adapters)
-    net = network(
-        model,
-        hidden=base.hidden,
-        dimension=config.dimension,
-        temperature=config.temperature,
-        alpha=config.alpha if method == "notellm" else 0.0,
-    )
-    return net.to("cuda") if torch.cuda.is_available() else net
-
-
-def _keep_below(base: Base, layers: int) -> None:
-    """Leave all that stands before the last `layers` of a base as it is: its words and its lower layers.
-
-    Raises:
-        RecommendError: its layers cannot be told.
-    """
-    import torch
-
-    count = base.model.config.get_text_config().num_hidden_layers
-    lists = [one for one in base.model.modules() if isinstance(one, torch.nn.ModuleList) and len(one) == count]
-    if len(lists) != 1 or layers > count:
-        raise RecommendError(
-            f"--layers {layers}: the base {base.name} has {count} layers"
-            + ("" if len(lists) == 1 else " that cannot be told from its other parts")
-            + "; leave --layers out to train all of it"
-        )
-    words, first = base.model.get_input_embeddings().weight, next(lists[0][count - layers].parameters())
-    reached = False
-    for weight in base.model.parameters():  # in the order they are used
-        reached = reached or weight is first
-        weight.requires_grad_(reached and weight is not words)
-
-
 def _start(
     net: Any, examples: Examples, prompter: Prompter, base: Base, config: TrainingConfig, method: Method
 ) -> None:
@@ -188,7 +137,7 @@ def _start(
     with torch.autocast(device, torch.bfloat16, enabled=takes_bf16(config)):
         start_head(
             net,
-            [prompter.prompt(examples.notes[one], FORMS[method]) for one in chosen],
+            prompter.prompts([examples.notes[one] for one in chosen], FORMS[method]),
             base.tokenizer.pad_token_id,
             [(place[one], place[other]) for one, other in examples.pairs if one in place and other in place],
             examples.added(config.popularity)[chosen].tolist(),
@@ -221,7 +170,9 @@ def _is_done(out: Path, description: Description) -> bool:
 
 
 def _differences(known: Description, wanted: Description) -> list[str]:
-    before, now = ({**one.model_dump(exclude={"config"}), **one.config} for one in (known, wanted))
+    """What differs; a setting that came later than a model stands at its default there."""
+    default = TrainingConfig().as_json()
+    before, now = ({**one.model_dump(exclude={"config"}), **default, **one.config} for one in (known, wanted))
     return [f"{name}: {before.get(name)} there, {now.get(name)} now" for name in now if before.get(name) != now[name]]
 
 
@@ -249,8 +200,11 @@ def _write(net: Any, base: Base, trainer: Any, summary: ModelSummary, out: Path)
     model = net.base.merge_and_unload() if summary.made_of.config["lora"] else net.base
     with quiet():
         model.save_pretrained(out / BASE)
-        base.tokenizer.save_pretrained(out / BASE)
+        (base.processor or base.tokenizer).save_pretrained(out / BASE)
     head = {"weight": net.head.weight.detach().cpu().contiguous(), "temperature": net.temperature.detach().cpu()}
+    if net.fusion is not None:
+        learned = net.fusion.state_dict()
+        head |= {f"fusion.{name}": weight.detach().cpu().contiguous() for name, weight in learned.items()}
     save_file(head, out / HEAD)
     kept = ("step", "loss", "contrastive", "generative", "learning_rate")
     points = ({name: one[name] for name in kept if name in one} for one in trainer.state.log_history if "loss" in one)

@@ -33,6 +33,7 @@ Examples:
   tagllm recommend train --notes notes.jsonl --interactions clicks.csv --out models/notellm
   tagllm recommend train --notes notes.jsonl --interactions clicks.csv --out models/contrast --method contrast
   tagllm recommend train --notes notes.jsonl --interactions clicks.csv --out models/qwen --base Qwen/Qwen3-0.6B --lora 8
+  tagllm recommend train --notes notes.jsonl --interactions clicks.csv --out models/seeing --base DIR --pictures 1
   accelerate launch --num-processes 4 -m tagllm recommend train --notes N --interactions I --out models/large --base DIR
   tagllm recommend eval --notes notes.jsonl --interactions clicks.csv --method notellm=models/notellm
 """
@@ -45,7 +46,7 @@ Examples:
     default="minilm",
     show_default=True,
     metavar="minilm|DIR|NAME",
-    help="Where it starts: the packaged encoder run as a decoder, or any causal language model.",
+    help="Where it starts: the packaged encoder run as a decoder, or any causal language model, also one that sees.",
 )
 @click.option(
     "--method",
@@ -206,7 +207,7 @@ def write_tags(
     ids: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Let a trained model write each note's category and hashtags, out of its text alone.
+    """Let a trained model write each note's category and hashtags, out of its text and the pictures it looks at.
 
     Exit status: 0 done, 1 some rows were no notes and are counted, 2 wrong usage.
     """
