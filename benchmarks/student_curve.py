@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import json
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable
@@ -127,18 +128,22 @@ def main() -> None:
 
 def measured(folder: Path, wanted: Any) -> list[dict[str, Any]]:
     """Teach, train students of more and more notes, ask them; what came of it."""
+    folder = folder / f"handbook-{wanted.handbook}"  # another teacher, other traces
     learn, test = (
         [row for row in read_notes(wanted.data / "notes.jsonl", split=split) if isinstance(row, Note)]
         for split in ("train", "test")
     )
     book = folder / "handbook" if wanted.handbook else None
+    if wanted.handbook >= len(learn):
+        raise SystemExit(f"--handbook {wanted.handbook} of {len(learn):,} notes of train leaves none to learn from")
     if book is not None and not (book / "index").is_dir():
         say(f"the teacher's handbook is learned from {wanted.handbook:,} notes")
+        shutil.rmtree(book, ignore_errors=True)  # cut off before its index was there
         build_handbook(written(learn[-wanted.handbook :], folder / "behaviour"), book, quiet=True)
     learn = learn[: len(learn) - wanted.handbook]
     teacher_test = taught(islice(test, wanted.test), folder / f"test-{wanted.test}", book)
     sizes = sorted({min(size, len(learn)) for size in wanted.learn})
-    runs = [taught(learn[first:last], folder / f"learn-{last}", book) for first, last in pairwise([0, *sizes])]
+    runs = [taught(learn[first:last], folder / f"learn-{first}-{last}", book) for first, last in pairwise([0, *sizes])]
     words = str(folder / "words/student/v1")
     if not Path(words).is_dir():
         words = made.words(folder)

@@ -65,37 +65,41 @@ def spoken_to(question: Question, answer: Drafts) -> tuple[MatchedInterest, ...]
     """The matched interests once tags were proposed. A student matches none: of the retrieved interests those are
     matched whose tags it gave, each tag's first one, in the order of the tags.
     """
-    said = {form_key(draft.tag): draft.score for draft in answer.tags if isinstance(draft, Untied)}
-    if not said or not question.interests:
+    untied = [draft for draft in answer.tags if isinstance(draft, Untied)]
+    if not untied:
         return question.matched
-    first: dict[str, MatchedInterest] = {}
-    for interest in question.interests:
-        for key in said.keys() & {form_key(tag) for tag in interest.tags} - first.keys():
-            first[key] = MatchedInterest(id=interest.id, name=interest.name, probability=round(said[key], 4))
-    return tuple({first[key].id: first[key] for key in said if key in first}.values())[: question.limits.max_matched]
+    owners = _owners(question.interests)
+    found: dict[str, MatchedInterest] = {}
+    for draft in untied:
+        if (owner := owners.get(form_key(draft.tag))) and owner.id not in found:
+            found[owner.id] = MatchedInterest(id=owner.id, name=owner.name, probability=round(draft.score, 4))
+    return tuple(found.values())[: question.limits.max_matched]
 
 
 def drafted(question: Question, answer: Drafts) -> tuple[DraftTag, ...]:
     """The proposed tags, best first, with the evidence that could be verified."""
     interests = question.matched_interests
-    own = _own_interests(interests) if any(isinstance(draft, Untied) for draft in answer.tags) else {}
+    owners = _owners(interests) if any(isinstance(draft, Untied) for draft in answer.tags) else {}
     drafts: dict[str, DraftTag] = {}
     for draft in answer.tags:
         tag = " ".join(draft.tag.split())
         if not tag:
             continue
-        interest = interests[draft.interest - 1].id if 1 <= draft.interest <= len(interests) else None
+        untied = isinstance(draft, Untied)
+        interest = interests[draft.interest - 1] if 1 <= draft.interest <= len(interests) else None
+        if untied:
+            interest = owners.get(form_key(tag))
         found = [_evidence(question, draft.source, draft.quote, draft.picture)]
         if draft.source != "interest" and found[0] is None:
             found.append(question.sources.find(tag))
-        if isinstance(draft, Untied):
-            interest = own.get(form_key(tag))
-            if not any(found):
-                found.extend(Evidence(source="picture", picture=number) for number in _shown(question)[: draft.shown])
-        if interest is not None and (draft.source == "interest" or isinstance(draft, Untied)):
-            found.append(Evidence(source="interest", interest=interest))
+        if untied and not any(found):
+            found.extend(Evidence(source="picture", picture=number) for number in _shown(question)[: draft.shown])
+        if interest is not None and (untied or draft.source == "interest"):
+            found.append(Evidence(source="interest", interest=interest.id))
         evidence = tuple(dict.fromkeys(e for e in found if e is not None))
-        record = DraftTag(tag=tag, interest=interest, evidence=evidence, score=round(draft.score, 4))
+        record = DraftTag(
+            tag=tag, interest=interest.id if interest else None, evidence=evidence, score=round(draft.score, 4)
+        )
         known = drafts.get(tag)
         if known is None or record.score > known.score:
             drafts[tag] = record
@@ -103,12 +107,12 @@ def drafted(question: Question, answer: Drafts) -> tuple[DraftTag, ...]:
     return tuple(best[: question.limits.max_drafts])
 
 
-def _own_interests(interests: Sequence[Interest]) -> dict[str, str]:
+def _owners(interests: Sequence[Interest]) -> dict[str, Interest]:
     """The first of `interests` that has a tag, by the tag's key."""
-    found: dict[str, str] = {}
+    found: dict[str, Interest] = {}
     for interest in interests:
         for tag in interest.tags:
-            found.setdefault(form_key(tag), interest.id)
+            found.setdefault(form_key(tag), interest)
     return found
 
 

@@ -126,13 +126,7 @@ async def draft_tags(state: TaggingState, context: TaggingContext) -> Update:
     started = context.clock()
     question = _question(state, context)
     answered = await context.program.draft(question)
-    matches = spoken_to(question, answered.answer)
-    found: Update = {}
-    if matches is not question.matched:
-        question = replace(question, matched=matches)
-        found["matched"] = matches
-    found["drafts"] = drafted(question, answered.answer)
-    return {**found, "steps": (_step("draft", answered, started, context),)}
+    return {**_drafted(question, answered.answer), "steps": (_step("draft", answered, started, context),)}
 
 
 async def dedupe_tags(state: TaggingState, context: TaggingContext) -> Update:
@@ -221,7 +215,7 @@ async def ask_at_once(state: TaggingState, context: TaggingContext) -> Update:
     return {
         **seen,
         "matched": matches,
-        "drafts": drafted(question, Drafts(tags=fused.tags)),
+        **_drafted(question, Drafts(tags=fused.tags)),
         "fused": fused,
         "steps": (
             whole,
@@ -287,6 +281,14 @@ def _question(
         show_hashtags=context.show_hashtags,
         sources=state["sources"],
     )
+
+
+def _drafted(question: Question, answer: Drafts) -> Update:
+    """The drafts; where they say which interests are matched, these as well."""
+    matches = spoken_to(question, answer)
+    if matches is question.matched:
+        return {"drafts": drafted(question, answer)}
+    return {"matched": matches, "drafts": drafted(replace(question, matched=matches), answer)}
 
 
 def _described(question: Question, answer: Description) -> Update:

@@ -1,8 +1,10 @@
 """Keeps a process small while much is made and thrown away."""
 
 import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's `mallopt`."""
@@ -19,8 +21,8 @@ def blocks_given_back() -> Iterator[None]:
 
     Learning a handbook of 4,427 notes stays smaller by a quarter. Does nothing where the C library is not glibc.
     """
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "mallopt") or not hasattr(libc, "malloc_trim"):
+    libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if not hasattr(libc, "mallopt"):
         yield
         return
     libc.malloc_trim(0)

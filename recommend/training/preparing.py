@@ -108,17 +108,22 @@ def _keep_below(base: Base, layers: int) -> None:
             + "; leave --layers out to train all of it"
         )
     words, first = base.model.get_input_embeddings().weight, next(lists[0][count - layers].parameters())
-    reached = False
-    for weight in base.model.parameters():  # in the order they are used
+    speaking, reached = _speaking(base), False
+    for weight in base.model.parameters():  # those that speak in the order they are used
         reached = reached or weight is first
-        weight.requires_grad_(reached and weight is not words)
+        weight.requires_grad_(reached and weight is not words and id(weight) in speaking)
 
 
 def _keep_unseeing(base: Base) -> None:
     """Leave all of a base that looks at pictures as it is: none are shown."""
-    speaks = {id(weight) for weight in (*base.language.parameters(), *base.model.get_output_embeddings().parameters())}
+    speaking = _speaking(base)
     for weight in base.model.parameters():
-        weight.requires_grad_(id(weight) in speaks)
+        weight.requires_grad_(id(weight) in speaking)
+
+
+def _speaking(base: Base) -> set[int]:
+    """Ids of the weights that read tokens and write them; of a base that does not see, all."""
+    return {id(weight) for part in (base.language, base.model.get_output_embeddings()) for weight in part.parameters()}
 
 
 def _linear(base: Base) -> list[str]:

@@ -32,14 +32,20 @@ NOTE = Note(
 
 
 def tagged(
-    note: Note, answer: Any, folder: Path | None = None, *, step: StudentStep = "tags", **options: Any
+    note: Note,
+    answer: Any,
+    folder: Path | None = None,
+    *,
+    step: StudentStep = "tags",
+    fused: bool = False,
+    **options: Any,
 ) -> tuple[Trace | Failure, list[Request]]:
     """What becomes of a note, and what was asked."""
     lm = scripted_lm(lambda _: answer)
     context = TaggingContext(program=student_program(lm, step=step), **options)
     if folder is not None:
         context = replace(context, pictures=PictureStore(folder))
-    found = asyncio.run(build_tagging().ainvoke({"note": note}, context=context))
+    found = asyncio.run(build_tagging(fused=fused).ainvoke({"note": note}, context=context))
     return found.get("trace") or found["failure"], engine_of(lm).requests
 
 
@@ -119,7 +125,8 @@ def test_a_tag_rests_on_no_picture_that_was_not_sent(tmp_path: Path) -> None:
     assert len(sent) < 10
 
 
-def test_a_tag_of_a_retrieved_interest_rests_on_that_interest() -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_tag_of_a_retrieved_interest_rests_on_that_interest(fused: bool) -> None:
     night = Interest(id="travel.night", name="Night views", tags={"Merlion by night": 9}, category="travel")
     food = Interest(
         id="travel.food", name="Hawker food", tags={"hawker food": 5, "Merlion by Night": 1}, category="travel"
@@ -127,7 +134,7 @@ def test_a_tag_of_a_retrieved_interest_rests_on_that_interest() -> None:
     book = Handbook(categories=(Category(id="travel", interests=(night, food)),))
     index = HandbookIndex(book, DeterministicFakeEmbedding(size=8))
     said = {"tags": ["merlion by night", "Jubilee Bridge", "a castle in Wales"]}
-    trace = traced(NOTE, said, handbook=index)
+    trace = traced(NOTE, said, fused=fused, handbook=index)
     assert [tag.tag for tag in trace.tags] == ["Merlion by night", "Jubilee Bridge"]
     assert trace.tags[0].evidence == (Evidence(source="interest", interest="travel.night"),)
     assert trace.tags[0].interest == "travel.night"

@@ -1,5 +1,6 @@
 """What is freed while a matcher is learned goes back to the system."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ BLOCK = 4 << 20
 
 def resident() -> int:
     """Bytes of this process in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -182,6 +182,16 @@ def test_adapters_and_last_layers_are_those_of_the_language_model(
     assert asked(out, made).embed(made.held_out).any()
 
 
+def test_last_layers_are_found_wherever_what_looks_at_pictures_stands(made: Made) -> None:
+    opened = open_base(made.base)
+    parts = opened.model.model._modules
+    parts["vision_model"] = parts.pop("vision_model")  # behind the language model, as some bases have it
+    net = network_for(opened, TrainingConfig(**{**CONFIG, "layers": 1}), "contrast", None)
+    learned = {name for name, weight in net.named_parameters() if weight.requires_grad}
+    assert any("text_model.layers.2." in name for name in learned)
+    assert not any("vision_model" in name or "connector" in name for name in learned)
+
+
 def test_without_pictures_what_looks_at_them_is_not_trained(reading: Path, made: Made) -> None:
     from safetensors.torch import load_file
 
