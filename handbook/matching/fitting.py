@@ -17,7 +17,7 @@ from handbook.matching.alignment import Alignment, align
 from handbook.matching.candidates import COLUMNS, Candidates, by_note, code_of, prepare
 from handbook.matching.features import Describer
 from handbook.matching.memory import Floats, Ints, Memory, Postings
-from handbook.matching.room import blocks_given_back
+from handbook.matching.room import give_back_freed
 from handbook.matching.space import Space
 from handbook.matching.statistics import Statistics, count
 from handbook.matching.texts import NoteText, read
@@ -83,8 +83,9 @@ def fit(
     import sklearn.utils.extmath  # noqa: F401 - what they load must be there before it can be limited
     from threadpoolctl import threadpool_limits
 
+    give_back_freed()
     # One thread: the last bits of a product depend on how many there are, and the same evidence gives the same bytes.
-    with threadpool_limits(1, "blas"), blocks_given_back():
+    with threadpool_limits(1, "blas"):
         return _fit(folder, handbook, notes, vectors, encoder)
 
 
