@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from teachers.embedded import Encoded, Encoder
 from teachers.embedded import encoder as encoder_file
-from teachers.embedded.encoder import DIMENSION, load_model
+from teachers.embedded.encoder import DIMENSION, few_shapes, little_padding, load_model
 
 TEXTS = [
     "Night view of Marina Bay",
@@ -43,6 +44,9 @@ class _Counting:
 
     def tokenize(self, texts: list[str], max_tokens: int) -> list[Any]:
         return self.real.tokenize(texts, max_tokens)
+
+    def in_batches(self, lengths: list[int], most: int) -> list[list[int]]:
+        return self.real.in_batches(lengths, most)
 
     def encode(self, encodings: list[Any], *, with_tokens: bool = True) -> list[Encoded]:
         assert self.open.wait(30)
@@ -112,6 +116,36 @@ def test_batch_holds_no_more_tokens_than_it_may(counting: _Counting) -> None:
     small.embed_documents([f"{n} " + "word " * 18 for n in range(9)])
     assert max(counting.batches) <= 3
     assert sum(counting.batches) == 9
+
+
+LENGTHS = [int(length) for length in np.random.default_rng(3).choice([4, 5, 6, 7, 30, 31, 60, 90, 91, 97, 250], 64)]
+
+
+@pytest.mark.parametrize("way", [few_shapes, little_padding])
+@pytest.mark.parametrize("lengths", [[], [7], [300, 3, 300], LENGTHS])
+def test_every_text_is_in_one_batch_that_holds_no_more_than_it_may(
+    way: Callable[[Sequence[int], int], list[list[int]]], lengths: list[int]
+) -> None:
+    batches = way(lengths, 256)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 256
+
+
+def test_shapes_come_again_where_new_ones_are_dear() -> None:
+    batches = few_shapes(LENGTHS, 8192)
+    assert all(len(batch).bit_count() == 1 for batch in batches)
+
+
+def test_padding_costs_less_than_the_batches_it_saves() -> None:
+    padding = [len(batch) * max(batch) - sum(batch) for batch in _lengths(little_padding(LENGTHS, 8192))]
+    rounded = [len(batch) * (-(-max(batch) // 16) * 16) - sum(batch) for batch in _lengths(few_shapes(LENGTHS, 8192))]
+    assert sum(padding) < 0.05 * sum(LENGTHS) < sum(rounded)
+    assert len(padding) <= len(set(LENGTHS))
+
+
+def _lengths(batches: list[list[int]]) -> list[list[int]]:
+    return [[LENGTHS[i] for i in batch] for batch in batches]
 
 
 def test_text_longer_than_a_batch_is_still_encoded(encoder: Encoder) -> None:
