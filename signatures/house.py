@@ -4,6 +4,7 @@ Lower case for English except names that are written otherwise, 1-5 words or 2-1
 emoji, no sentence, no call to action.
 """
 
+import functools
 import re
 import unicodedata
 from collections import Counter
@@ -62,9 +63,8 @@ class Casing:
         for tag in vocabulary:
             if len(tag) == 1:
                 self._letters.add(tag.lower())
-            for word in _WORD.findall(tag):
-                if word != word.lower():
-                    self._written.setdefault(word.lower(), Counter())[word] += 2
+            for word in _names_in(tag):
+                self._written.setdefault(word.lower(), Counter())[word] += 2
 
     def _read(self, line: str) -> None:
         found = [(m.group(), m.start()) for m in (_ASCII_WORD if line.isascii() else _WORD).finditer(line)]
@@ -104,6 +104,12 @@ class Casing:
             return word if word.isupper() and 1 < len(word) <= 5 else lower
         name, count = written.most_common(1)[0]
         return lower if lower in self._plain and count < 2 else name
+
+
+@functools.lru_cache(maxsize=65536)
+def _names_in(tag: str) -> tuple[str, ...]:
+    """Words of a tag of the vocabulary, which every note is shown, that are not in lower case."""
+    return () if tag == tag.lower() else tuple(word for word in _WORD.findall(tag) if word != word.lower())
 
 
 def house_form(tag: str, limits: TagLimits, casing: Casing) -> Formed:

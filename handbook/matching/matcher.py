@@ -154,17 +154,10 @@ class Matcher:
         return ranked
 
 
-_WHY = [
-    (name, COLUMNS.index(column))
-    for name, column in (
-        ("neighbours", "all_soft"),
-        ("meaning", "name"),
-        ("words", "share"),
-        ("title", "title_share"),
-        ("category", "category"),
-    )
-]
+_WHY = {"neighbours": "all_soft", "meaning": "name", "words": "share", "title": "title_share", "category": "category"}
+_WHY_COLUMNS = [COLUMNS.index(column) for column in _WHY.values()]
 
 
 def _why(features: Floats) -> dict[str, float]:
-    return {name: round(min(1.0, value), 3) for name, at in _WHY if (value := float(features[at])) >= 0.05}
+    values = features[_WHY_COLUMNS].tolist()
+    return {name: round(min(1.0, value), 3) for name, value in zip(_WHY, values, strict=True) if value >= 0.05}

@@ -1,7 +1,7 @@
 """The evidence notes as they are compared with: three kinds of nearness, and which tags near notes carry."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,23 +123,13 @@ class Memory:
 
     def nearness(self, vectors: Floats, words: sparse.csr_matrix, grams: sparse.csr_matrix) -> list[Floats]:
         """Cosine of each of `b` notes and each evidence note, of each of `KINDS`, shape (b, n)."""
-        found = [vectors @ self.vectors.T, _product(words, self._words), _product(grams, self._grams)]
+        found = [vectors @ self.vectors.T, _full(words @ self._words), _full(grams @ self._grams)]
         found.append(found[0] + found[1] + found[2])
         return found
 
 
-def _product(left: sparse.csr_matrix, right: sparse.csr_matrix) -> Floats:
-    """`left @ right` as a full matrix. Most of it is not zero: a sparse product would find its pattern first."""
-    rows, columns = len(left.indptr) - 1, right.shape[1]  # pyright: ignore[reportOptionalSubscript]
-    found = np.zeros((rows, columns), dtype=np.float32)
-    for row in range(len(found)):
-        part = slice(left.indptr[row], left.indptr[row + 1])
-        starts = right.indptr[left.indices[part]].astype(np.int64)
-        sizes = right.indptr[left.indices[part] + 1] - starts
-        at = np.arange(sizes.sum()) + np.repeat(starts - np.cumsum(sizes) + sizes, sizes)
-        values = np.repeat(left.data[part], sizes) * right.data[at]
-        found[row] = np.bincount(right.indices[at], values, columns)
-    return found
+def _full(product: Any) -> Floats:
+    return sparse.csr_matrix(product).toarray()
 
 
 class Neighbours(NamedTuple):

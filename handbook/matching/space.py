@@ -15,6 +15,8 @@ from handbook.matching.memory import Floats, Postings
 
 WORDS, GRAMS = 192, 128
 """Numbers that stand for a text's words and for its runs of characters, at most."""
+_AT_ONCE = 256
+"""Texts whose codes are looked up together."""
 _SPREAD = 4
 """Notes that a code must occur in to have a place in the space."""
 
@@ -58,7 +60,10 @@ def _directions(postings: Postings, n: int, most: int) -> NDArray[np.float16]:
 
 def _project(texts: sparse.csr_matrix, directions: NDArray[np.float16]) -> Floats:
     found = np.zeros((len(texts.indptr) - 1, directions.shape[1]), dtype=np.float32)
-    for row in range(len(found)):
-        part = slice(texts.indptr[row], texts.indptr[row + 1])
-        found[row] = texts.data[part] @ directions[texts.indices[part]].astype(np.float32)
+    for start in range(0, len(found), _AT_ONCE):
+        part = sparse.csr_matrix(texts[start : start + _AT_ONCE])
+        codes, places = np.unique(part.indices, return_inverse=True)
+        shape = len(part.indptr) - 1, len(codes)
+        narrow = sparse.csr_matrix((part.data, places.astype(np.int32), part.indptr), shape=shape)
+        found[start : start + _AT_ONCE] = narrow @ directions[codes].astype(np.float32)
     return found
