@@ -30,6 +30,8 @@ _TAKEN = 64
 """Texts a worker takes at a time; the rest is there for the next."""
 _BATCH_COSTS = 32
 """Tokens that take as long as starting a batch."""
+_IN_CACHES = 1024
+"""Tokens of a batch that a processor's caches hold: more at a time are no faster in float32, and take room."""
 
 
 class Encoded(NamedTuple):
@@ -234,6 +236,7 @@ def few_shapes(lengths: Sequence[int], most: int) -> list[list[int]]:
 
 def little_padding(lengths: Sequence[int], most: int) -> list[list[int]]:
     """Texts in batches that pad less than another batch would cost; arguments and result as of `few_shapes`."""
+    most = min(most, _IN_CACHES)
     batches: list[list[int]] = []
     longest = 0
     for i in _by_length(lengths):
