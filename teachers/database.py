@@ -7,6 +7,7 @@ diskcache would take over as attributes and pragmas, make the database a damaged
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,8 @@ from diskcache.core import DEFAULT_SETTINGS, METADATA, MODE_BINARY, MODE_RAW
 DATABASE = "cache.db"
 TIMEOUT = 0.1
 """Seconds one attempt waits for another writer. Readers do not wait for writers."""
+_CULLED = 10
+"""Rows that go at a time, as in diskcache."""
 ERRORS = (sqlite3.Error, diskcache.Timeout, OSError, TypeError, ValueError, KeyError)
 """What diskcache raises over a file that is locked, full, gone, damaged or holds other types than it wrote."""
 _CODES: "dict[int, Trouble]" = {5: "locked", 6: "locked", 13: "full", 1: "damaged", 11: "damaged", 26: "damaged"}
@@ -25,7 +28,7 @@ _CODES: "dict[int, Trouble]" = {5: "locked", 6: "locked", 13: "full", 1: "damage
 Trouble = Literal["locked", "full", "damaged", "other"]
 
 
-def open_cache(folder: Path, settings: dict[str, int]) -> diskcache.Cache:
+def open_cache(folder: Path, settings: dict[str, int]) -> "Database":
     """Open the database in `folder`, or make it; its size limit stays where `settings` give none.
 
     Raises:
@@ -33,9 +36,10 @@ def open_cache(folder: Path, settings: dict[str, int]) -> diskcache.Cache:
     """
     kept = _kept_settings(str(folder / DATABASE))
     # No memory mapping: a file that somebody cuts short would end the process.
-    fixed = DEFAULT_SETTINGS | {"sqlite_mmap_size": 0, "sqlite_auto_vacuum": 0}
+    # Nothing is culled with each row: the store culls once for all that it stores together.
+    fixed = DEFAULT_SETTINGS | {"sqlite_mmap_size": 0, "sqlite_auto_vacuum": 0, "cull_limit": 0}
     timeout: Any = TIMEOUT  # a float, whatever its signature says
-    return _Cache(str(folder), timeout=timeout, disk=_JsonDisk, **(fixed | kept | settings))
+    return Database(str(folder), timeout=timeout, disk=_JsonDisk, **(fixed | kept | settings))
 
 
 def inode(path: str) -> int:
@@ -88,11 +92,21 @@ class _JsonDisk(diskcache.Disk):
         """Nothing: no value of ours is a file, so a row that names one would have somebody else's deleted."""
 
 
-class _Cache(diskcache.Cache):
+class Database(diskcache.Cache):
+    """The open database."""
+
     def volume(self) -> int:
         """Bytes in use. What was removed is written over, not given back: moving pages at every removal is dear."""
         ((used,),) = self._sql("SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count")
         return self._page_size * used
+
+    def cull_for(self, stored: int) -> None:
+        """Where the size limit is passed, remove what was stored longest ago: at most ten rows for each just stored."""
+        with self._transact() as (sql, cleanup):
+            for _ in range(stored):
+                if self.volume() < self.size_limit:  # pyright: ignore[reportAttributeAccessIssue]
+                    return
+                self._cull(time.time(), sql, cleanup, limit=_CULLED)
 
 
 def _kept_settings(path: str) -> dict[str, int]:

@@ -15,11 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import diskcache
 import orjson
 from pydantic_core import from_json
 
-from teachers.database import DATABASE, ERRORS, Trouble, alone, inode, open_cache, trouble
+from teachers.database import DATABASE, ERRORS, Database, Trouble, alone, inode, open_cache, trouble
 
 SIZE_LIMIT = 4 << 30
 """Bytes on disk."""
@@ -124,9 +123,10 @@ class JsonStore:
         for _ in range(_WRITES):
             try:
                 cache = self._opened()
-                with cache.transact() if len(packed) > 1 else contextlib.nullcontext():
+                with cache.transact():
                     for key, data, tag in packed:
                         cache.set(key, data, tag=tag)
+                    cache.cull_for(len(packed))
                 return True
             except ERRORS as error:
                 wrong, said = trouble(error), str(error)
@@ -151,7 +151,7 @@ class JsonStore:
         """Close this thread's connection."""
         self._cache.close()
 
-    def _opened(self) -> diskcache.Cache:
+    def _opened(self) -> Database:
         """The database; opened again where its file is no longer the one that was opened."""
         if inode(self._path) != self._inode:
             with self._lock:

@@ -336,6 +336,30 @@ def test_what_was_stored_longest_ago_goes_first(tmp_path: Path) -> None:
     store.close()
 
 
+def test_rows_stored_together_make_room_together(tmp_path: Path) -> None:
+    store = JsonStore(tmp_path, size_limit=1 << 20)
+    for start in range(0, 400, 40):
+        assert store.set_many([Row(str(number), "x" * 30_000) for number in range(start, start + 40)])
+    assert (store.get("0"), store.get("399")) == (None, "x" * 30_000)
+    assert len(store) <= 60
+    store.close()
+
+
+def test_smaller_limit_is_reached_bit_by_bit(tmp_path: Path) -> None:
+    store = JsonStore(tmp_path)
+    store.set_many([Row(str(number), "x" * 4_000) for number in range(200)])
+    store.close()
+    smaller = JsonStore(tmp_path, size_limit=1 << 16)
+    sizes = []
+    for number in range(25):
+        smaller.set(f"new {number}", "x" * 4_000)
+        sizes.append(len(smaller))
+    assert sizes[:2] == [191, 182]
+    assert sizes[-1] < 20
+    assert smaller.get("new 24") is not None
+    smaller.close()
+
+
 def test_threads_share_a_store(store: JsonStore) -> None:
     def work(name: int) -> None:
         for number in range(20):
