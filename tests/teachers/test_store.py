@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import teachers.store
+from teachers.database import DATABASE
 from teachers.store import JsonStore, Row, StoreError, _checksum
 
 RAW, BINARY, TEXT, PICKLE = 1, 2, 3, 4
@@ -333,6 +334,20 @@ def test_what_was_stored_longest_ago_goes_first(tmp_path: Path) -> None:
         store.set(str(number), "x" * 30_000)
     assert (store.get("0"), store.get("99"), store.corrupt) == (None, "x" * 30_000, 0)
     assert len(store) < 60
+    store.close()
+
+
+def test_what_is_stored_last_under_a_key_stays(tmp_path: Path) -> None:
+    store = JsonStore(tmp_path, tagged=True)
+    store.set("0", "alone", "first")
+    assert store.set_many([Row(str(number % 500), number, f"tag {number}") for number in range(700)])
+    assert [store.get(str(number)) for number in (0, 199, 200, 499)] == [500, 699, 200, 499]
+    assert len(store) == 500
+    with sqlite3.connect(tmp_path / DATABASE) as connection:
+        tags = dict(connection.execute("SELECT key, tag FROM Cache WHERE key IN ('0', '200')"))
+        counted = dict(connection.execute("SELECT key, value FROM Settings WHERE key IN ('count', 'size')"))
+    assert tags == {"0": "tag 500", "200": "tag 200"}
+    assert counted == {"count": 500, "size": 0}
     store.close()
 
 
