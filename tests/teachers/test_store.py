@@ -1,5 +1,6 @@
 """The store on disk: what was written is read, what was planted or damaged is a counted miss."""
 
+import contextlib
 import json
 import logging
 import pickle
@@ -343,7 +344,7 @@ def test_what_is_stored_last_under_a_key_stays(tmp_path: Path) -> None:
     assert store.set_many([Row(str(number % 500), number, f"tag {number}") for number in range(700)])
     assert [store.get(str(number)) for number in (0, 199, 200, 499)] == [500, 699, 200, 499]
     assert len(store) == 500
-    with sqlite3.connect(tmp_path / DATABASE) as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
         tags = dict(connection.execute("SELECT key, tag FROM Cache WHERE key IN ('0', '200')"))
         counted = dict(connection.execute("SELECT key, value FROM Settings WHERE key IN ('count', 'size')"))
     assert tags == {"0": "tag 500", "200": "tag 200"}
