@@ -2,6 +2,9 @@
 
 Concurrent calls are gathered into batches. A text is encoded once: its sentence vector and its tokens' vectors come out
 of the same pass, so that the meaning of every phrase in it (the mean of its tokens in context) is free.
+
+The last bits of a vector depend on the batch that its text was in. A list of documents is batched by itself, whoever
+else calls: the same list gives the same bits, and a handbook built twice is the same handbook.
 """
 
 import asyncio
@@ -28,6 +31,8 @@ _SHORT = 48
 """Characters of a text that may come again, such as a tag."""
 _TAKEN = 64
 """Texts a worker takes at a time; the rest is there for the next."""
+_AHEAD = 8
+"""Times so many of one list are given to the workers at once; who calls meanwhile does not wait for the whole list."""
 _BATCH_COSTS = 32
 """Tokens that take as long as starting a batch."""
 _IN_CACHES = 1024
@@ -59,8 +64,6 @@ class _Request(NamedTuple):
 
     text: str
     future: "Future[Encoded]"
-    with_tokens: bool
-    """Where only the text's vector is wanted, its tokens' are not kept: they are a hundred times as large."""
 
 
 class Encoder(Embeddings):
@@ -98,23 +101,14 @@ class Encoder(Embeddings):
             if future is not None:
                 self._kept.move_to_end(text)
                 return future
-            future = self._kept[text] = self._wait_for(text, with_tokens=True)
+            future = self._kept[text] = Future()
+            future.set_running_or_notify_cancel()  # from here on nobody can cancel what others may wait for
+            self._waiting.append(_Request(text, future))
+            if self._busy < _WORKERS:
+                self._busy += 1
+                self._pool.submit(self._drain)
             while len(self._kept) > self._keep:
                 self._kept.popitem(last=False)
-        return future
-
-    def _vector(self, text: str) -> "Future[Encoded]":
-        """Ask for the vector of one text alone."""
-        with self._lock:
-            return self._kept.get(text) or self._wait_for(text, with_tokens=False)
-
-    def _wait_for(self, text: str, *, with_tokens: bool) -> "Future[Encoded]":
-        future: Future[Encoded] = Future()
-        future.set_running_or_notify_cancel()  # from here on nobody can cancel what others may wait for
-        self._waiting.append(_Request(text, future, with_tokens))
-        if self._busy < _WORKERS:
-            self._busy += 1
-            self._pool.submit(self._drain)
         return future
 
     async def aencode(self, text: str) -> Encoded:
@@ -151,10 +145,12 @@ class Encoder(Embeddings):
         """Unit vectors of `texts`, each of 384 numbers."""
         found: dict[str, NDArray[np.float32]] = self._known(texts)
         new = [text for text in dict.fromkeys(texts) if text not in found]
-        for start in range(0, len(new), 512):
-            part = new[start : start + 512]
-            futures = [self._vector(text) for text in part]
-            found |= {text: future.result().vector for text, future in zip(part, futures, strict=True)}
+        parts = [new[start : start + _TAKEN] for start in range(0, len(new), _TAKEN)]
+        for first in range(0, len(parts), _AHEAD):
+            for part, vectors in zip(
+                parts[first : first + _AHEAD], self._pool.map(self._vectors, parts[first : first + _AHEAD]), strict=True
+            ):
+                found |= zip(part, vectors, strict=True)
         self._keep_short({text: found[text] for text in new if len(text) <= _SHORT})
         return [found[text].tolist() for text in texts]
 
@@ -181,29 +177,40 @@ class Encoder(Embeddings):
                     self._busy -= 1
                     return
             try:
-                model = load_model()
-                if not getattr(self._thread, "has_share", False):
-                    model.share_cores(_WORKERS)
-                    self._thread.has_share = True
-                encodings = model.tokenize([request.text for request in taken], self.max_tokens)
+                model, encodings, batches = self._prepared([request.text for request in taken])
             except BaseException as error:  # noqa: BLE001 - whoever waits gets it
                 self._fail(taken, error)
                 continue
-            for batch in model.in_batches([len(encoding.ids) for encoding in encodings], self._batch_tokens):
+            for batch in batches:
                 try:
-                    with_tokens = any(taken[i].with_tokens for i in batch)
-                    results = model.encode([encodings[i] for i in batch], with_tokens=with_tokens)
+                    results = model.encode([encodings[i] for i in batch])
                 except BaseException as error:  # noqa: BLE001 - whoever waits gets it
                     self._fail([taken[i] for i in batch], error)
                 else:
                     for i, result in zip(batch, results, strict=True):
                         taken[i].future.set_result(result)
 
+    def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
+        """Vectors of texts of one list, shape (n, 384); no other text is in their batches."""
+        model, encodings, batches = self._prepared(texts)
+        found = np.empty((len(texts), DIMENSION), dtype=np.float32)
+        for batch in batches:
+            found[batch] = model.pool([encodings[i] for i in batch])
+        return found
+
+    def _prepared(self, texts: list[str]) -> "tuple[_Model, list[Any], list[list[int]]]":
+        """The model, with the worker's share of the cores; `texts` in tokens; and their numbers in batches."""
+        model = load_model()
+        if not getattr(self._thread, "has_share", False):
+            model.share_cores(_WORKERS)
+            self._thread.has_share = True
+        encodings = model.tokenize(texts, self.max_tokens)
+        return model, encodings, model.in_batches([len(encoding.ids) for encoding in encodings], self._batch_tokens)
+
     def _fail(self, requests: list[_Request], error: BaseException) -> None:
         with self._lock:
             for request in requests:
-                if request.with_tokens:
-                    self._kept.pop(request.text, None)  # the next call tries again
+                self._kept.pop(request.text, None)  # the next call tries again
         for request in requests:
             request.future.set_exception(error)
 
@@ -295,7 +302,26 @@ class _Model:
         # Far more characters than tokens fit: a 200,000-character note is not tokenised to its end.
         return self.tokenizer.encode_batch([text[: max_tokens * 16] for text in texts])
 
-    def encode(self, encodings: list[Any], *, with_tokens: bool = True) -> list[Encoded]:
+    def pool(self, encodings: list[Any]) -> NDArray[np.float32]:
+        """Texts' vectors, shape (n, 384)."""
+        with self._torch.inference_mode():
+            return self._forward(encodings)[1].cpu().numpy()
+
+    def encode(self, encodings: list[Any]) -> list[Encoded]:
+        """Texts' vectors and their tokens'."""
+        with self._torch.inference_mode():
+            hidden, pooled = self._forward(encodings)
+            vectors, tokens = pooled.cpu().numpy(), hidden.cpu().numpy()
+        found = []
+        for row, encoding in enumerate(encodings):
+            last = len(encoding.ids) - 1  # [CLS] first, [SEP] last
+            offsets = np.array(encoding.offsets[1:last], dtype=np.int32).reshape(-1, 2)
+            # Copies: a view would keep the whole batch.
+            found.append(Encoded(vectors[row].copy(), tokens[row, 1:last].copy(), offsets))
+        return found
+
+    def _forward(self, encodings: list[Any]) -> tuple[Any, Any]:
+        """Tokens' vectors, shape (n, t, 384), and texts', shape (n, 384), in float32 on the model's device."""
         torch = self._torch
         longest = max(len(encoding.ids) for encoding in encodings)
         if self.in_batches is few_shapes:
@@ -306,22 +332,10 @@ class _Model:
             ids[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
             mask[row, : len(encoding.ids)] = 1
         device = self.network.device
-        with torch.inference_mode():
-            hidden = self.network(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
-            weights = mask.to(device)[..., None].to(torch.float32)
-            pooled = (hidden.float() * weights).sum(1) / weights.sum(1)
-            vectors = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
-            tokens = hidden.float().cpu().numpy() if with_tokens else None
-        if tokens is None:
-            nothing = np.zeros((0, DIMENSION), dtype=np.float32), np.zeros((0, 2), dtype=np.int32)
-            return [Encoded(vector.copy(), *nothing) for vector in vectors]
-        found = []
-        for row, encoding in enumerate(encodings):
-            last = len(encoding.ids) - 1  # [CLS] first, [SEP] last
-            offsets = np.array(encoding.offsets[1:last], dtype=np.int32).reshape(-1, 2)
-            # Copies: a view would keep the whole batch.
-            found.append(Encoded(vectors[row].copy(), tokens[row, 1:last].copy(), offsets))
-        return found
+        hidden = self.network(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state.float()
+        weights = mask.to(device)[..., None].to(torch.float32)
+        pooled = (hidden * weights).sum(1) / weights.sum(1)
+        return hidden, torch.nn.functional.normalize(pooled, dim=1)
 
 
 _loading = threading.Lock()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from teachers.embedded import Encoded, Encoder
 from teachers.embedded import encoder as encoder_file
@@ -48,10 +49,17 @@ class _Counting:
     def in_batches(self, lengths: list[int], most: int) -> list[list[int]]:
         return self.real.in_batches(lengths, most)
 
-    def encode(self, encodings: list[Any], *, with_tokens: bool = True) -> list[Encoded]:
+    def encode(self, encodings: list[Any]) -> list[Encoded]:
+        self._count(encodings)
+        return self.real.encode(encodings)
+
+    def pool(self, encodings: list[Any]) -> NDArray[np.float32]:
+        self._count(encodings)
+        return self.real.pool(encodings)
+
+    def _count(self, encodings: list[Any]) -> None:
         assert self.open.wait(30)
         self.batches.append(len(encodings))
-        return self.real.encode(encodings, with_tokens=with_tokens)
 
 
 @pytest.fixture
@@ -169,6 +177,49 @@ def test_threads_and_tasks_may_ask_at_once(encoder: Encoder) -> None:
         assert vector == encoder.embed_query(text)
 
 
+def test_documents_have_the_same_bits_whoever_else_asks() -> None:
+    documents = [f"document {n} {'and more ' * (n % 9)}" for n in range(300)]
+    alone = Encoder().embed_documents(documents)
+    asked, done = Encoder(), threading.Event()
+
+    def disturb(asker: int) -> None:
+        n = 0
+        while not done.is_set():
+            asked.embed_query(f"asked by {asker}: {n} {'or less ' * (n % 5)}")
+            n += 1
+
+    with ThreadPoolExecutor(3) as others:
+        for asker in range(3):
+            others.submit(disturb, asker)
+        try:
+            beside = asked.embed_documents(documents)
+        finally:
+            done.set()
+    assert beside == alone
+
+
+def test_documents_are_batched_by_themselves(counting: _Counting) -> None:
+    counting.open.set()
+    documents = [f"document {n}" for n in range(100)]
+    Encoder().embed_documents(documents)
+    lengths = [len(encoding.ids) for encoding in counting.tokenize(documents, 256)]
+    wanted = [*counting.in_batches(lengths[:64], 8192), *counting.in_batches(lengths[64:], 8192)]
+    assert sorted(counting.batches) == sorted(len(batch) for batch in wanted)
+
+
+def test_list_that_fails_says_so_and_the_next_call_tries_again(
+    counting: _Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting.open.set()
+    documents = [f"document {n}" for n in range(200)]
+    fresh = Encoder()
+    with monkeypatch.context() as patch:
+        patch.setattr(counting, "pool", lambda encodings: (_ for _ in ()).throw(MemoryError("too much")))
+        with pytest.raises(MemoryError, match="too much"):
+            fresh.embed_documents(documents)
+    assert np.shape(fresh.embed_documents(documents)) == (200, DIMENSION)
+
+
 def test_kept_texts_are_bounded(counting: _Counting) -> None:
     counting.open.set()
     few = Encoder(keep=3, keep_phrases=4)
@@ -260,10 +311,10 @@ def test_batch_that_fails_fails_its_texts_only(counting: _Counting, monkeypatch:
     counting.open.set()
     real = counting.encode
 
-    def encode(encodings: list[Any], *, with_tokens: bool = True) -> list[Encoded]:
+    def encode(encodings: list[Any]) -> list[Encoded]:
         if len(encodings[0].ids) > 20:
             raise MemoryError("too much")
-        return real(encodings, with_tokens=with_tokens)
+        return real(encodings)
 
     monkeypatch.setattr(counting, "encode", encode)
     fresh = Encoder(batch_tokens=32)
