@@ -8,7 +8,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,8 +18,21 @@ from diskcache.core import DEFAULT_SETTINGS, METADATA, MODE_BINARY, MODE_RAW
 DATABASE = "cache.db"
 TIMEOUT = 0.1
 """Seconds one attempt waits for another writer. Readers do not wait for writers."""
+Entry = tuple[str, bytes, str | None]
+"""A key, its value, its tag."""
+_TOGETHER = 256
+"""Rows of one statement."""
 _CULLED = 10
 """Rows that go at a time, as in diskcache."""
+_VALUES = f"(?, 1, ?, NULL, ?, 0, ?, 0, {MODE_RAW}, NULL, ?)"
+_INSERT = """
+INSERT INTO Cache (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value)
+VALUES {}
+ON CONFLICT (key, raw) DO UPDATE SET
+    store_time = excluded.store_time, expire_time = NULL, access_time = excluded.access_time, access_count = 0,
+    tag = excluded.tag, size = 0, mode = excluded.mode, filename = NULL, value = excluded.value
+"""
+"""What diskcache does in two statements for each row."""
 ERRORS = (sqlite3.Error, diskcache.Timeout, OSError, TypeError, ValueError, KeyError)
 """What diskcache raises over a file that is locked, full, gone, damaged or holds other types than it wrote."""
 _CODES: "dict[int, Trouble]" = {5: "locked", 6: "locked", 13: "full", 1: "damaged", 11: "damaged", 26: "damaged"}
@@ -36,8 +49,7 @@ def open_cache(folder: Path, settings: dict[str, int]) -> "Database":
     """
     kept = _kept_settings(str(folder / DATABASE))
     # No memory mapping: a file that somebody cuts short would end the process.
-    # Nothing is culled with each row: the store culls once for all that it stores together.
-    fixed = DEFAULT_SETTINGS | {"sqlite_mmap_size": 0, "sqlite_auto_vacuum": 0, "cull_limit": 0}
+    fixed = DEFAULT_SETTINGS | {"sqlite_mmap_size": 0, "sqlite_auto_vacuum": 0}
     timeout: Any = TIMEOUT  # a float, whatever its signature says
     return Database(str(folder), timeout=timeout, disk=_JsonDisk, **(fixed | kept | settings))
 
@@ -100,13 +112,22 @@ class Database(diskcache.Cache):
         ((used,),) = self._sql("SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count")
         return self._page_size * used
 
-    def cull_for(self, stored: int) -> None:
-        """Where the size limit is passed, remove what was stored longest ago: at most ten rows for each just stored."""
+    def set_all(self, rows: Sequence[Entry]) -> None:
+        """Store all of `rows` or, where it raises, none of them.
+
+        One statement for many: every statement lets another thread have the interpreter, and waits to get it back. Then
+        what was stored longest ago goes where the size limit is passed, at most ten rows for each that was stored.
+        """
+        now = time.time()
         with self._transact() as (sql, cleanup):
-            for _ in range(stored):
+            for start in range(0, len(rows), _TOGETHER):
+                part = rows[start : start + _TOGETHER]
+                values = [value for key, data, tag in part for value in (key, now, now, tag, data)]
+                sql(_INSERT.format(", ".join([_VALUES] * len(part))), values)
+            for _ in rows:
                 if self.volume() < self.size_limit:  # pyright: ignore[reportAttributeAccessIssue]
-                    return
-                self._cull(time.time(), sql, cleanup, limit=_CULLED)
+                    break
+                self._cull(now, sql, cleanup, limit=_CULLED)
 
 
 def _kept_settings(path: str) -> dict[str, int]:

@@ -122,11 +122,7 @@ class JsonStore:
         wrong: Trouble = "locked"
         for _ in range(_WRITES):
             try:
-                cache = self._opened()
-                with cache.transact():
-                    for key, data, tag in packed:
-                        cache.set(key, data, tag=tag)
-                    cache.cull_for(len(packed))
+                self._opened().set_all(packed)
                 return True
             except ERRORS as error:
                 wrong, said = trouble(error), str(error)

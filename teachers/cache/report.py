@@ -5,11 +5,12 @@ import json
 import math
 import sqlite3
 import time
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import zstandard
 
 from teachers.cache.differences import Difference, differences
 from teachers.cache.keys import canonical, key_of
@@ -215,7 +216,7 @@ class CacheReport:
     def _entries(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Entry]:
         """Entries that hold; those that are damaged or whose request was too large to keep are passed over."""
         for key, label, stored_at in rows:
-            with contextlib.suppress(ValueError, zlib.error, RecursionError):
+            with contextlib.suppress(ValueError, zstandard.ZstdError, RecursionError):
                 request = kept_request(self._cache.store.get(key))
                 if isinstance(request, dict):
                     yield Entry(key, label, stored_at, request)

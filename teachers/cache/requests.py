@@ -8,11 +8,11 @@ import base64
 import json
 import threading
 import time
-import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import zstandard
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from notes.folders import cache_folder
@@ -25,6 +25,8 @@ _WHOLE = frozenset({"stop", "tool_calls"})
 """How an answer ends that is not cut off, filtered or failed."""
 _KEPT = 256 << 10
 """Bytes of a request, compressed, beyond which it is not kept beside its answer."""
+_UNPACKED = 64 << 20
+"""Bytes of a request that are read back at most."""
 
 
 class Answer(BaseModel, frozen=True, extra="forbid"):
@@ -180,7 +182,7 @@ class RequestCache:
 
 def _row(key: RequestKey, answer: Answer) -> Row:
     """The answer with its request beside it, so that `tagllm cache why` can say what changed."""
-    packed = zlib.compress(key.text, 1)
+    packed = zstandard.compress(key.text, 1)
     value = {
         "answer": answer.model_dump() | {"stored_at": time.time()},
         "request": base64.b64encode(packed).decode() if len(packed) <= _KEPT else None,
@@ -193,5 +195,5 @@ def kept_request(value: object) -> dict[str, JsonValue] | None:
     packed = value.get("request") if isinstance(value, dict) else None
     if not isinstance(packed, str):
         return None
-    text = zlib.decompressobj().decompress(base64.b64decode(packed), 64 << 20)
-    return json.loads(text)
+    unpacked = zstandard.ZstdDecompressor(max_window_size=_UNPACKED).stream_reader(base64.b64decode(packed))
+    return json.loads(unpacked.read(_UNPACKED))

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from teachers.cache import Answer, Fetched, PictureUnknown, RequestCache, RequestKey, canonical, request_key
-from teachers.cache.requests import _KEPT
+from teachers.cache.requests import _KEPT, kept_request
 from teachers.cache.uses import _LARGEST, FILE, Counts, add_use, last_uses
 
 PICTURE = b"\xff\xd8 not really a photograph"
@@ -192,6 +193,17 @@ def test_a_request_too_large_to_keep_leaves_its_answer_kept(cache: RequestCache)
     assert cache.set(_key(prompt=noise), ANSWER)
     assert cache.get(_key(prompt=noise)) is not None
     assert (cache.folder / "cache.db-wal").stat().st_size < _KEPT
+
+
+def test_a_kept_request_comes_back_and_no_more_of_it_than_can_be_one(cache: RequestCache) -> None:
+    cache.set(_key(prompt="夜景 🌃"), ANSWER)
+    assert kept_request(cache.store.get(_key(prompt="夜景 🌃").digest)) == json.loads(_key(prompt="夜景 🌃").text)
+    bomb = zstandard.compress(b'"' + b" " * (80 << 20) + b'"', 1)
+    with pytest.raises(ValueError, match="Unterminated string"):
+        kept_request({"request": base64.b64encode(bomb).decode()})
+    for other in (b"no frame", zstandard.compress(b"{}", 1)[:-2]):
+        with pytest.raises((ValueError, zstandard.ZstdError)):
+            kept_request({"request": base64.b64encode(other).decode()})
 
 
 def test_what_was_stored_longest_ago_goes_first(tmp_path: Path) -> None:
