@@ -147,9 +147,8 @@ class Encoder(Embeddings):
         new = [text for text in dict.fromkeys(texts) if text not in found]
         parts = [new[start : start + _TAKEN] for start in range(0, len(new), _TAKEN)]
         for first in range(0, len(parts), _AHEAD):
-            for part, vectors in zip(
-                parts[first : first + _AHEAD], self._pool.map(self._vectors, parts[first : first + _AHEAD]), strict=True
-            ):
+            ahead = parts[first : first + _AHEAD]
+            for part, vectors in zip(ahead, self._pool.map(self._vectors, ahead), strict=True):
                 found |= zip(part, vectors, strict=True)
         self._keep_short({text: found[text] for text in new if len(text) <= _SHORT})
         return [found[text].tolist() for text in texts]
