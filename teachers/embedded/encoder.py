@@ -34,7 +34,7 @@ _TAKEN = 64
 _AHEAD = 8
 """Times so many of one list are given to the workers at once; who calls meanwhile does not wait for the whole list."""
 _BATCH_COSTS = 32
-"""Tokens that take as long as starting a batch."""
+"""Tokens that take as long to read as a batch to begin."""
 _IN_CACHES = 1024
 """Tokens of a batch that a processor's caches hold: more at a time are no faster in float32, and take room."""
 
@@ -241,18 +241,21 @@ def few_shapes(lengths: Sequence[int], most: int) -> list[list[int]]:
 
 
 def little_padding(lengths: Sequence[int], most: int) -> list[list[int]]:
-    """Texts in batches that pad less than another batch would cost; arguments and result as of `few_shapes`."""
+    """Texts in the batches that take least time, padding counted; arguments and result as of `few_shapes`."""
     most = min(most, _IN_CACHES)
+    order = _by_length(lengths)
+    least = [(0, 0)]  # of the first texts: what their batches cost in tokens, and where the last batch begins
+    for end, i in enumerate(order, 1):
+        first = max(0, end - max(1, most // lengths[i]))
+        cost, start = min((least[start][0] + (end - start) * lengths[i], start) for start in range(first, end))
+        least.append((cost + _BATCH_COSTS, start))
     batches: list[list[int]] = []
-    longest = 0
-    for i in _by_length(lengths):
-        padding = len(batches[-1]) * (lengths[i] - longest) if batches else 0
-        if batches and padding <= _BATCH_COSTS and (len(batches[-1]) + 1) * lengths[i] <= most:
-            batches[-1].append(i)
-        else:
-            batches.append([i])
-        longest = lengths[i]
-    return batches
+    end = len(order)
+    while end:
+        start = least[end][1]
+        batches.append(order[start:end])
+        end = start
+    return batches[::-1]
 
 
 def _by_length(lengths: Sequence[int]) -> list[int]:
