@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from handbook.matching.learning import calibrated, measured
+from handbook.matching import learning
+from handbook.matching.learning import PARTS, calibrated, learn, measured
 from signatures.metrics.keyphrase import score
 
 
@@ -84,3 +85,18 @@ def test_calibration_holds_on_scores_it_has_not_seen() -> None:
 def test_calibration_of_one_outcome_says_that_outcome(label: bool) -> None:
     x, y = calibrated(np.array([-1, 0, 2], dtype=np.float32), np.full(3, label))
     assert np.interp([-5, 0, 5], x, y).tolist() == [float(label)] * 3
+
+
+@pytest.mark.parametrize(("few", "seeds"), [(400, 1), (800, 2), (10_000, 5)])
+def test_few_pairs_are_learned_from_more_than_once(few: int, seeds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "_FEW", few)
+    chance = np.random.default_rng(4)
+    rows = np.repeat(np.arange(100, dtype=np.int32), 4)
+    features = chance.normal(size=(400, 3)).astype(np.float32)
+    labels = features[:, 0] > 0
+    learned = learn(rows, features, labels, ["a", "b", "c"])
+    assert len(learned.models) == PARTS * seeds
+    assert (
+        len({text.partition("tree_sizes")[2].partition("parameters:")[0] for text in learned.models}) == PARTS * seeds
+    )
+    assert learned.scores[labels].mean() > 0 > learned.scores[~labels].mean()
