@@ -39,7 +39,7 @@ class Learned(NamedTuple):
     models: list[str]
     """As LightGBM writes them."""
     scores: Floats
-    """Log-odds of each pair by the model that did not learn from its note, shape (p,)."""
+    """Log-odds of each pair by the models that did not learn from its note, their mean, shape (p,)."""
 
 
 def learn(rows: Ints, features: Floats, labels: NDArray[np.bool_], columns: Sequence[str]) -> Learned:
