@@ -4,7 +4,7 @@ Concurrent calls are gathered into batches. A text is encoded once: its sentence
 of the same pass, so that the meaning of every phrase in it (the mean of its tokens in context) is free.
 
 The last bits of a vector depend on the batch that its text was in. A list of documents is batched by itself, whoever
-else calls: the same list gives the same bits, and a handbook built twice is the same handbook.
+else calls: from a new encoder the same list gets the same bits, and a handbook built twice is the same handbook.
 """
 
 import asyncio
@@ -150,7 +150,8 @@ class Encoder(Embeddings):
             ahead = parts[first : first + _AHEAD]
             for part, vectors in zip(ahead, self._pool.map(self._vectors, ahead), strict=True):
                 found |= zip(part, vectors, strict=True)
-        self._keep_short({text: found[text] for text in new if len(text) <= _SHORT})
+        # Copies: a view would keep its whole part.
+        self._keep_short({text: found[text].copy() for text in new if len(text) <= _SHORT})
         return [found[text].tolist() for text in texts]
 
     def embed_query(self, text: str) -> list[float]:

@@ -198,6 +198,12 @@ def test_documents_have_the_same_bits_whoever_else_asks() -> None:
     assert beside == alone
 
 
+def test_short_documents_are_kept_without_the_others_of_their_list() -> None:
+    fresh = Encoder()
+    fresh.embed_documents(["short one", "short two", "and one that is too long to be one that comes again and again"])
+    assert [vector.base is None for vector in fresh._phrases.values()] == [True, True]
+
+
 def test_documents_are_batched_by_themselves(counting: _Counting) -> None:
     counting.open.set()
     documents = [f"document {n}" for n in range(100)]
