@@ -12,23 +12,18 @@ Everything derived can be made anew from the rest; an index that does not fit it
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from langchain_core.embeddings import Embeddings
-from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from handbook import evidence
-from handbook.arrays import Arrays, Progress, encoded
-from handbook.evidence import EvidenceNote
+from handbook.arrays import Arrays, Progress
 from handbook.file import FILE, HandbookError, Problem, load
 from handbook.index import HandbookIndex
 from handbook.matching import Matcher, TooFewNotes, fit
 from handbook.records import Handbook
-from notes.language import language_of
 from notes.records import Record
 
 INDEX = "index"
@@ -190,20 +185,11 @@ def _learn(
         raise HandbookError(f"{folder / evidence.FILE}: {message}; build the handbook again") from None
     if not notes:
         return None
-    vectors = _vectors(notes, encoder, progress)
-    if progress is not None:
-        progress("learning which tags fit", 0, 0)
     try:
-        report = fit(place, handbook, notes, vectors, encoder)
+        report = fit(place, handbook, notes, encoder, progress)
     except TooFewNotes:
         return None
     return report.model_dump(mode="json", exclude={"seconds"})
-
-
-def _vectors(notes: Sequence[EvidenceNote], encoder: Embeddings, progress: Progress | None) -> NDArray[np.float32]:
-    """Meaning of each note's title and content, shape (n, d); zeros where it is not in English."""
-    texts = (f"{note.title}\n{note.content}".strip() for note in notes)
-    return encoded([text if language_of(text) == "en" else "" for text in texts], encoder, "reading notes", progress)
 
 
 def _digest(file: Path) -> str:

@@ -55,8 +55,8 @@ class Alignment(NamedTuple):
 
     def expect(self, notes: Floats) -> Expected:
         """How well each tag fits notes in the space, shape (b, d)."""
-        name = _unit(notes @ self.to_names.T) @ self.names.T
-        centre = _unit(notes @ self.to_notes.T) @ self.centres.T
+        name = unit(notes @ self.to_names.T) @ self.names.T
+        centre = unit(notes @ self.to_notes.T) @ self.centres.T
         logits = self.weights[0] * name + self.weights[1] * centre + self.weights[2] * self.common
         most = logits.max(axis=1, keepdims=True)
         total = most + np.log(np.exp(logits - most).sum(axis=1, keepdims=True))
@@ -68,17 +68,18 @@ def align(notes: Floats, names: Floats, tags: sparse.csr_matrix) -> Alignment:
 
     Args:
         notes: The evidence notes in the space, shape (n, d).
-        names: The tags' names in the space, shape (t, d).
+        names: The tags' names in the space, unit length or zero, shape (t, d).
         tags: Which note carries which tag, shape (n, t).
     """
-    work = _Work(notes, _unit(names), tags)
+    work = _Work(notes, names, tags)
     weights = work.weigh()
     to_names, to_notes = work.turn(weights)
     common = np.log(work.counts + 0.5).astype(np.float32)
-    return Alignment(to_names, to_notes, weights, work.names, _unit(work.sums), common)
+    return Alignment(to_names, to_notes, weights, work.names, unit(work.sums), common)
 
 
-def _unit(rows: Floats) -> Floats:
+def unit(rows: Floats) -> Floats:
+    """Rows of unit length, or zero."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
 
 
@@ -126,7 +127,7 @@ class _Work:
         sums[: len(own)] -= part.T @ self.notes[rows]
         counts[: len(own)] -= part.sum(axis=0)
         sums[counts < 0.5] = 0
-        return _Shown(offset, wanted, self.names[shown], _unit(sums), np.log(counts + 0.5))
+        return _Shown(offset, wanted, self.names[shown], unit(sums), np.log(counts + 0.5))
 
     def weigh(self) -> Floats:
         """Weights that make the notes' own tags likeliest, with both maps left as they are."""
@@ -136,8 +137,8 @@ class _Work:
         signals, wants, offsets = [], [], []
         for part in np.array_split(rows, max(1, len(rows) // 100)):
             offset, wanted, names, centres, common = self.shown(part)
-            unit = _unit(self.notes[part])
-            near = np.stack([unit @ names.T, unit @ centres.T, np.broadcast_to(common, wanted.shape)])
+            units = unit(self.notes[part])
+            near = np.stack([units @ names.T, units @ centres.T, np.broadcast_to(common, wanted.shape)])
             signals.append(near)
             wants.append(wanted)
             offsets.append(offset)

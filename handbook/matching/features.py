@@ -122,18 +122,19 @@ class _Batch:
 
     def tags(self) -> Candidates:
         """The likeliest tags of the handbook, described."""
-        votes = [self._votes(number) for number in range(len(KINDS))]
         present_words = (self.presence[:, :-1] > 0).astype(np.float32)
         share = sparse.csr_matrix(sparse.csr_matrix(present_words) @ self.d.shares).toarray().astype(np.float32)
         categories = self._category_shares()
-        row, tag, place = self._likeliest(votes[-1]["soft"], share, categories)
-        columns: Columns = {}
-        for number, kind in enumerate(KINDS):
-            columns |= {f"{kind}_{what}": votes[number][what][row, tag] for what in VOTES}
+        votes = self._votes(len(KINDS) - 1)
+        row, tag, place = self._likeliest(votes["soft"], share, categories)
+        columns: Columns = {"votes": votes["votes"][row, tag]}
+        for number, kind in reversed(list(enumerate(KINDS))):
+            if kind != KINDS[-1]:
+                votes = self._votes(number)  # one kind at a time: each takes sixteen bytes a note and tag
+            columns |= {f"{kind}_{what}": votes[what][row, tag] for what in VOTES}
             columns[f"{kind}_centre"] = self._sums(number)[row, tag] / np.sqrt(
                 np.maximum(self.d.statistics.norms[number, tag], 1e-3)
             )
-        columns["votes"] = votes[-1]["votes"][row, tag]
         best = np.zeros(self.shape[0], dtype=np.float32)
         np.maximum.at(best, row, columns["all_soft"])
         columns["relative"] = columns["all_soft"] / np.maximum(best[row], 1e-6)

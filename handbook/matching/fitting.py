@@ -4,26 +4,26 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 from scipy import sparse
 
+from handbook.arrays import Progress, encoded
 from handbook.evidence import EvidenceNote
 from handbook.matching import learning, packing
-from handbook.matching.alignment import Alignment, align
+from handbook.matching.alignment import Alignment, align, unit
 from handbook.matching.candidates import COLUMNS, Candidates, by_note, code_of, prepare
 from handbook.matching.features import Describer
-from handbook.matching.memory import Floats, Ints, Memory, Postings
+from handbook.matching.memory import Ints, Memory, Postings
 from handbook.matching.room import give_back_freed
 from handbook.matching.space import Space
 from handbook.matching.statistics import Statistics, count
 from handbook.matching.texts import NoteText, read
 from handbook.matching.vocabulary import Vocabulary, carried, key_of
 from handbook.records import Handbook
-from notes.language import has_han
+from notes.language import has_han, language_of
 from notes.records import Record
 
 MIN_NOTES = 30
@@ -64,8 +64,8 @@ def fit(
     folder: Path,
     handbook: Handbook,
     notes: Sequence[EvidenceNote],
-    vectors: NDArray[Any],
     encoder: Embeddings,
+    progress: Progress | None = None,
 ) -> FitReport:
     """Learn from the evidence notes and write the matcher into `folder`.
 
@@ -73,8 +73,8 @@ def fit(
         folder: Made where it is missing.
         handbook: Its interests' tags are the vocabulary, retired ones left out.
         notes: Evidence; their order does not matter.
-        vectors: Meaning of title and content of each note, zeros where the encoder cannot read it, shape (n, d).
-        encoder: Gives the meaning of the tags' own words.
+        encoder: Gives the meaning of each note's title and content, and of the tags' own words.
+        progress: Called with what is being done.
 
     Raises:
         TooFewNotes: fewer than 30 notes carry a tag of the handbook.
@@ -86,30 +86,36 @@ def fit(
     give_back_freed()
     # One thread: the last bits of a product depend on how many there are, and the same evidence gives the same bytes.
     with threadpool_limits(1, "blas"):
-        return _fit(folder, handbook, notes, vectors, encoder)
+        return _fit(folder, handbook, notes, encoder, progress)
 
 
 def _fit(
-    folder: Path, handbook: Handbook, notes: Sequence[EvidenceNote], vectors: NDArray[Any], encoder: Embeddings
+    folder: Path,
+    handbook: Handbook,
+    notes: Sequence[EvidenceNote],
+    encoder: Embeddings,
+    progress: Progress | None,
 ) -> FitReport:
     started = time.perf_counter()
     vocabulary = Vocabulary.of(handbook)
-    usable = [i for i in range(len(notes)) if carried(vocabulary, notes[i].tags)]
+    usable = [note for note in notes if carried(vocabulary, note.tags)]
     if len(usable) < MIN_NOTES:
         raise TooFewNotes(f"{len(usable)} evidence notes carry a tag of the handbook, {MIN_NOTES} are needed")
-    usable.sort(key=lambda i: (notes[i].id, notes[i].model_dump_json()))
-    chosen = [notes[i] for i in usable]
-    meaning = np.ascontiguousarray(np.asarray(vectors, dtype=np.float32)[usable])
+    usable.sort(key=lambda note: (note.id, note.model_dump_json()))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        work = _Work(vocabulary, chosen, meaning, encoder, pool)
+        work = _Work(vocabulary, usable, encoder, pool, progress)
+        if progress is not None:
+            progress("learning which tags fit", 0, 0)
+        give_back_freed()
         pairs, labels, gold = work.pairs(pool)
+        give_back_freed()
         whole = pool.submit(work.describer)  # behind the folds, which take as much room each
-    learned = learning.learn(pairs.row, pairs.features, labels, COLUMNS)
+        learned = learning.learn(pairs.row, pairs.features, labels, COLUMNS)
     line = learning.calibrated(learned.scores, labels)
     outcome = learning.measured(pairs.row, np.interp(learned.scores, *line).astype(np.float32), labels, gold)
     packing.save(folder, whole.result(), learned.models, line, outcome.share)
     return FitReport(
-        notes=len(chosen),
+        notes=len(usable),
         tags=len(vocabulary),
         pairs=len(labels),
         found=round(100 * float(labels.sum()) / max(1, int(gold.sum())), 2),
@@ -127,14 +133,16 @@ class _Work:
         self,
         vocabulary: Vocabulary,
         notes: Sequence[EvidenceNote],
-        vectors: Floats,
         encoder: Embeddings,
         pool: ThreadPoolExecutor,
+        progress: Progress | None,
     ) -> None:
-        names = pool.submit(_names, vocabulary, encoder, vectors.shape[1])
+        # The encoder reads while the notes are taken apart here.
+        english = [f"{n.title}\n{n.content}".strip() for n in notes]
+        english = [text if language_of(text) == "en" else "" for text in english]
+        meanings = pool.submit(encoded, english, encoder, "reading notes", progress)
         self.vocabulary = vocabulary
         self.notes = notes
-        self.vectors = vectors
         texts = [NoteText(n.title, n.content, n.ocr, n.attributes, n.given_category, n.lang) for n in notes]
         readings = [read(text) for text in texts]
         self.read = [prepare(text, reading, vocabulary) for text, reading in zip(texts, readings, strict=True)]
@@ -143,14 +151,16 @@ class _Work:
         self.phrases = [[code_of(key) for key in note.own.keys if key not in vocabulary.number] for note in self.read]
         self.categories = [note.category for note in self.read]
         words, grams = (Postings.of([getattr(r, kind) for r in readings]) for kind in ("words", "grams"))
-        self.memory = Memory(vectors, words, grams, _matrix(self.tags, len(vocabulary)))
         self.space = Space.of(words, grams, len(notes), pool)
-        self.names = names.result()
-        self.placed = self.space.place(vectors, *self.memory.by_words(readings))
+        self.vectors = meanings.result()
+        """Meanings of the notes, zeros where the encoder cannot read them, shape (n, d)."""
+        self.names = encoded(["" if has_han(tag) else tag for tag in vocabulary.tags], encoder, "reading tags")
+        self.memory = Memory(self.vectors, words, grams, _matrix(self.tags, len(vocabulary)))
+        self.placed = self.space.place(self.vectors, *self.memory.by_words(readings))
         """Notes in the space, shape (n, d)."""
         said = [read(NoteText(content=tag)) for tag in vocabulary.tags]
-        self.placed_names = self.space.place(self.names, *self.memory.by_words(said))
-        """Tags in the space, shape (t, d)."""
+        self.placed_names = unit(self.space.place(self.names, *self.memory.by_words(said)))
+        """Tags in the space, unit length or zero, shape (t, d)."""
         carried_by = np.bincount(self.memory.tags.indices, minlength=len(vocabulary))
         by_hand = np.array([code_of(key) % 100 < 15 for key in vocabulary.keys]) & (vocabulary.counts <= 1)
         self.always_known = (carried_by == 0) | by_hand
@@ -220,11 +230,3 @@ def _matrix(rows: Sequence[Sequence[int]], columns: int) -> sparse.csr_matrix:
     indptr = np.cumsum([0, *map(len, rows)]).astype(np.int32)
     indices = np.array([column for row in rows for column in row], dtype=np.int32)
     return sparse.csr_matrix((np.ones(len(indices), dtype=np.float32), indices, indptr), shape=(len(rows), columns))
-
-
-def _names(vocabulary: Vocabulary, encoder: Embeddings, dimension: int) -> Floats:
-    found = np.zeros((len(vocabulary), dimension), dtype=np.float32)
-    readable = [number for number, tag in enumerate(vocabulary.tags) if not has_han(tag)]
-    if readable:
-        found[readable] = encoder.embed_documents([vocabulary.tags[number] for number in readable])
-    return found

@@ -10,8 +10,9 @@ else calls: from a new encoder the same list gets the same bits, and a handbook 
 import asyncio
 import functools
 import os
+import sys
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -32,11 +33,13 @@ _SHORT = 48
 _TAKEN = 64
 """Texts a worker takes at a time; the rest is there for the next."""
 _AHEAD = 8
-"""Times so many of one list are given to the workers at once; who calls meanwhile does not wait for the whole list."""
+"""Times so many of one list are before the workers; who calls meanwhile does not wait for the whole list."""
 _BATCH_COSTS = 32
 """Tokens that take as long to read as a batch to begin."""
-_IN_CACHES = 1024
-"""Tokens of a batch that a processor's caches hold: more at a time are no faster in float32, and take room."""
+_COMMON = 64
+"""Tokens of a batch, a multiple, but for the smallest batches."""
+_IN_CACHES = 4096
+"""Tokens of a batch, times bytes of a number, that a processor's caches hold: more are no faster, and take room."""
 
 
 class Encoded(NamedTuple):
@@ -71,7 +74,8 @@ class Encoder(Embeddings):
 
     Args:
         max_tokens: A longer text is cut here. The model was trained with 256.
-        batch_tokens: A batch holds at most this many tokens, padding included; in float32 on a processor 1,024.
+        batch_tokens: A batch holds at most this many tokens, padding included; on a processor no more than 2,048
+            in bfloat16 and 1,024 in float32.
         keep: Texts whose vectors are kept, least recently used out first.
         keep_phrases: Phrases whose vectors are kept, first come out first.
     """
@@ -146,10 +150,11 @@ class Encoder(Embeddings):
         found: dict[str, NDArray[np.float32]] = self._known(texts)
         new = [text for text in dict.fromkeys(texts) if text not in found]
         parts = [new[start : start + _TAKEN] for start in range(0, len(new), _TAKEN)]
-        for first in range(0, len(parts), _AHEAD):
-            ahead = parts[first : first + _AHEAD]
-            for part, vectors in zip(ahead, self._pool.map(self._vectors, ahead), strict=True):
-                found |= zip(part, vectors, strict=True)
+        ahead: deque[Future[NDArray[np.float32]]] = deque()
+        for number, part in enumerate(parts):
+            while len(ahead) < _AHEAD and number + len(ahead) < len(parts):
+                ahead.append(self._pool.submit(self._vectors, parts[number + len(ahead)]))
+            found |= zip(part, ahead.popleft().result(), strict=True)
         # Copies: a view would keep its whole part.
         self._keep_short({text: found[text].copy() for text in new if len(text) <= _SHORT})
         return [found[text].tolist() for text in texts]
@@ -205,7 +210,8 @@ class Encoder(Embeddings):
             model.share_cores(_WORKERS)
             self._thread.has_share = True
         encodings = model.tokenize(texts, self.max_tokens)
-        return model, encodings, model.in_batches([len(encoding.ids) for encoding in encodings], self._batch_tokens)
+        lengths = [len(encoding.ids) for encoding in encodings]
+        return model, encodings, in_batches(lengths, min(self._batch_tokens, model.most_tokens))
 
     def _fail(self, requests: list[_Request], error: BaseException) -> None:
         with self._lock:
@@ -215,40 +221,24 @@ class Encoder(Embeddings):
             request.future.set_exception(error)
 
 
-def few_shapes(lengths: Sequence[int], most: int) -> list[list[int]]:
-    """Texts in batches whose shapes come again: each new one makes the processor's bfloat16 kernels anew.
+def in_batches(lengths: Sequence[int], most: int) -> list[list[int]]:
+    """Texts in the batches that take least time, padding counted.
+
+    The processor's kernels are made anew for each new number of tokens, and kept: so there are few such numbers.
 
     Args:
         lengths: Tokens of each text.
         most: Tokens of a batch, padding included; a longer text is a batch of its own.
 
     Returns:
-        Numbers of the texts; like lengths together, sizes powers of two.
+        Numbers of the texts, like lengths together.
     """
-    groups: list[list[int]] = []
-    for i in _by_length(lengths):
-        padded = _rounded(lengths[i])
-        if groups and padded <= 1.3 * _rounded(lengths[groups[-1][0]]) and (len(groups[-1]) + 1) * padded <= most:
-            groups[-1].append(i)
-        else:
-            groups.append([i])
-    batches = []
-    for group in groups:
-        while group:
-            size = 1 << (len(group).bit_length() - 1)
-            batches.append(group[:size])
-            group = group[size:]
-    return batches
-
-
-def little_padding(lengths: Sequence[int], most: int) -> list[list[int]]:
-    """Texts in the batches that take least time, padding counted; arguments and result as of `few_shapes`."""
-    most = min(most, _IN_CACHES)
-    order = _by_length(lengths)
+    order = sorted(range(len(lengths)), key=lambda i: lengths[i])
     least = [(0, 0)]  # of the first texts: what their batches cost in tokens, and where the last batch begins
     for end, i in enumerate(order, 1):
-        first = max(0, end - max(1, most // lengths[i]))
-        cost, start = min((least[start][0] + (end - start) * lengths[i], start) for start in range(first, end))
+        padded = _padded(lengths[i])
+        sizes = [size for size in range(1, min(end, most // padded) + 1) if _is_common(size, padded)] or [1]
+        cost, start = min((least[end - size][0] + size * padded, end - size) for size in sizes)
         least.append((cost + _BATCH_COSTS, start))
     batches: list[list[int]] = []
     end = len(order)
@@ -259,12 +249,13 @@ def little_padding(lengths: Sequence[int], most: int) -> list[list[int]]:
     return batches[::-1]
 
 
-def _by_length(lengths: Sequence[int]) -> list[int]:
-    return sorted(range(len(lengths)), key=lambda i: lengths[i])
+def _padded(length: int) -> int:
+    step = 4 if length <= _COMMON else 8
+    return -(-length // step) * step
 
 
-def _rounded(length: int) -> int:
-    return -(-length // 16) * 16
+def _is_common(size: int, padded: int) -> bool:
+    return size in (1, 2, 4) or size * padded % _COMMON == 0
 
 
 class _Model:
@@ -272,21 +263,18 @@ class _Model:
 
     def __init__(self, folder: Path) -> None:
         import torch
-        from sentence_transformers import SentenceTransformer
         from tokenizers import Tokenizer
+        from transformers import BertModel
         from transformers.utils import logging
 
         self._torch = torch
         self._threads: int = torch.get_num_threads()
         self._dtype = torch.bfloat16 if has_fast_bf16() else torch.float32
-        on_processor = _device(torch) == "cpu"
-        self.in_batches = little_padding if on_processor and self._dtype is torch.float32 else few_shapes
+        self.most_tokens: int = _IN_CACHES // self._dtype.itemsize if _device(torch) == "cpu" else sys.maxsize
         logging.disable_progress_bar()
-        holder = SentenceTransformer(
-            str(folder), device=_device(torch), local_files_only=True, model_kwargs={"dtype": self._dtype}
-        )
-        self.network: Any = holder[0].auto_model
-        self.network.eval()
+        # sentence-transformers would run the same network, and takes a second more to import.
+        self.network: Any = BertModel.from_pretrained(folder, dtype=self._dtype, local_files_only=True)
+        self.network.eval().to(_device(torch))
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
 
@@ -326,9 +314,7 @@ class _Model:
     def _forward(self, encodings: list[Any]) -> tuple[Any, Any]:
         """Tokens' vectors, shape (n, t, 384), and texts', shape (n, 384), in float32 on the model's device."""
         torch = self._torch
-        longest = max(len(encoding.ids) for encoding in encodings)
-        if self.in_batches is few_shapes:
-            longest = _rounded(longest)
+        longest = _padded(max(len(encoding.ids) for encoding in encodings))
         ids = torch.zeros((len(encodings), longest), dtype=torch.long)
         mask = torch.zeros((len(encodings), longest), dtype=torch.long)
         for row, encoding in enumerate(encodings):

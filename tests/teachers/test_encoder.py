@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from teachers.embedded import Encoded, Encoder
 from teachers.embedded import encoder as encoder_file
-from teachers.embedded.encoder import DIMENSION, few_shapes, little_padding, load_model
+from teachers.embedded.encoder import DIMENSION, in_batches, load_model
 
 TEXTS = [
     "Night view of Marina Bay",
@@ -37,6 +37,7 @@ class _Counting:
 
     def __init__(self) -> None:
         self.real = load_model()
+        self.most_tokens = self.real.most_tokens
         self.batches: list[int] = []
         self.open = threading.Event()
 
@@ -45,9 +46,6 @@ class _Counting:
 
     def tokenize(self, texts: list[str], max_tokens: int) -> list[Any]:
         return self.real.tokenize(texts, max_tokens)
-
-    def in_batches(self, lengths: list[int], most: int) -> list[list[int]]:
-        return self.real.in_batches(lengths, most)
 
     def encode(self, encodings: list[Any]) -> list[Encoded]:
         self._count(encodings)
@@ -129,31 +127,33 @@ def test_batch_holds_no_more_tokens_than_it_may(counting: _Counting) -> None:
 LENGTHS = [int(length) for length in np.random.default_rng(3).choice([4, 5, 6, 7, 30, 31, 60, 90, 91, 97, 250], 64)]
 
 
-@pytest.mark.parametrize("way", [few_shapes, little_padding])
 @pytest.mark.parametrize("lengths", [[], [7], [300, 3, 300], LENGTHS])
-def test_every_text_is_in_one_batch_that_holds_no_more_than_it_may(
-    way: Callable[[Sequence[int], int], list[list[int]]], lengths: list[int]
-) -> None:
-    batches = way(lengths, 256)
+def test_every_text_is_in_one_batch_that_holds_no_more_than_it_may(lengths: list[int]) -> None:
+    batches = in_batches(lengths, 256)
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 256
 
 
-def test_shapes_come_again_where_new_ones_are_dear() -> None:
-    batches = few_shapes(LENGTHS, 8192)
-    assert all(len(batch).bit_count() == 1 for batch in batches)
+def test_numbers_of_tokens_come_again() -> None:
+    random = np.random.default_rng(5)
+    shapes = Counter[int]()
+    for _ in range(200):
+        lengths = random.integers(3, 257, 64).tolist()
+        for batch in in_batches(lengths, 2048):
+            longest = max(lengths[i] for i in batch)
+            step = 4 if longest <= 64 else 8
+            shapes[len(batch) * (-(-longest // step) * step)] += 1
+    common = [tokens for tokens in shapes if tokens % 64 == 0]
+    assert len(shapes) < 100
+    assert sum(shapes[tokens] for tokens in common) > 0.5 * shapes.total()
 
 
 def test_padding_costs_less_than_the_batches_it_saves() -> None:
-    padding = [len(batch) * max(batch) - sum(batch) for batch in _lengths(little_padding(LENGTHS, 8192))]
-    rounded = [len(batch) * (-(-max(batch) // 16) * 16) - sum(batch) for batch in _lengths(few_shapes(LENGTHS, 8192))]
-    assert sum(padding) < 0.05 * sum(LENGTHS) < sum(rounded)
-    assert len(padding) <= len(set(LENGTHS))
-
-
-def _lengths(batches: list[list[int]]) -> list[list[int]]:
-    return [[LENGTHS[i] for i in batch] for batch in batches]
+    batches = [[LENGTHS[i] for i in batch] for batch in in_batches(LENGTHS, 2048)]
+    padding = sum(len(batch) * max(batch) - sum(batch) for batch in batches)
+    assert padding < 0.05 * sum(LENGTHS)
+    assert len(batches) <= len(set(LENGTHS))
 
 
 def test_text_longer_than_a_batch_is_still_encoded(encoder: Encoder) -> None:
@@ -209,7 +209,8 @@ def test_documents_are_batched_by_themselves(counting: _Counting) -> None:
     documents = [f"document {n}" for n in range(100)]
     Encoder().embed_documents(documents)
     lengths = [len(encoding.ids) for encoding in counting.tokenize(documents, 256)]
-    wanted = [*counting.in_batches(lengths[:64], 8192), *counting.in_batches(lengths[64:], 8192)]
+    most = counting.most_tokens
+    wanted = [*in_batches(lengths[:64], most), *in_batches(lengths[64:], most)]
     assert sorted(counting.batches) == sorted(len(batch) for batch in wanted)
 
 

@@ -245,7 +245,7 @@ class Fitted(NamedTuple):
 def fitted(folder: Path, notes: Sequence[EvidenceNote], *, handbook: Handbook | None = None) -> Fitted:
     """Learn from notes; the handbook is made of them where none is given."""
     known = handbook or make_handbook(notes)
-    return Fitted(folder, known, list(notes), fit(folder, known, notes, vectors_of(notes), ENCODER))
+    return Fitted(folder, known, list(notes), fit(folder, known, notes, ENCODER))
 
 
 def ranked(matcher: Matcher, note: EvidenceNote | NoteText, k: int = 1000) -> list[RankedTag]:
