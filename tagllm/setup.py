@@ -1,8 +1,6 @@
 """Putting a tagging run together: teacher, handbook, pictures."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +16,7 @@ from notes.folders import cache_folder
 from notes.pictures import PicturePolicy, PictureStore
 from signatures.embedded import embedded_program
 from signatures.questions import Program, TagLimits
+from tagllm.settling import settled
 from tagllm.teaching import TeacherChoice, open_engine, said_of
 from teachers.embedded import Encoder, Perceiver
 from teachers.store import JsonStore
@@ -131,24 +130,6 @@ def tagging_setup(
         )
         stack.enter_context(settled())
         return Setup(context, encoder, pictures, stack.pop_all(), perceiver, engine)
-
-
-@contextmanager
-def settled() -> Iterator[None]:
-    """What was set up stays: the collector looks through what came since, and through that seldom.
-
-    Torch alone has half a million objects. Of what a note makes, next to nothing is in cycles (5 objects), but notes
-    under way are looked through at every 700th object, which takes a ninth of all that a note costs.
-    """
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _words(named: str, fused: bool | None) -> dict[str, prompts.PromptProgram]:

@@ -12,7 +12,7 @@ from distill.runs.description import HandbookSource, NotesSource, RunDescription
 from graphs.tagging import TaggingContext
 from notes.records import digest_of
 
-_LIBRARIES = ("tagllm", "dspy-ai", "langgraph", "torch", "transformers", "sentence-transformers", "rapidocr", "vllm")
+_LIBRARIES = ("tagllm", "dspy-ai", "langgraph", "torch", "transformers", "rapidocr", "vllm")
 
 
 def configuration_of(context: TaggingContext, *, fused: bool = False) -> dict[str, Any]:

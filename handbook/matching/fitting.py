@@ -14,7 +14,7 @@ from handbook.arrays import Progress, encoded
 from handbook.evidence import EvidenceNote
 from handbook.matching import learning, packing
 from handbook.matching.alignment import Alignment, align, unit
-from handbook.matching.candidates import COLUMNS, Candidates, by_note, code_of, prepare
+from handbook.matching.candidates import COLUMNS, Candidates, Read, by_note, code_of, prepare
 from handbook.matching.features import Describer
 from handbook.matching.memory import Ints, Memory, Postings
 from handbook.matching.room import give_back_freed
@@ -137,24 +137,22 @@ class _Work:
         pool: ThreadPoolExecutor,
         progress: Progress | None,
     ) -> None:
-        # The encoder reads while the notes are taken apart here.
-        english = [f"{n.title}\n{n.content}".strip() for n in notes]
-        english = [text if language_of(text) == "en" else "" for text in english]
-        meanings = pool.submit(encoded, english, encoder, "reading notes", progress)
         self.vocabulary = vocabulary
         self.notes = notes
-        texts = [NoteText(n.title, n.content, n.ocr, n.attributes, n.given_category, n.lang) for n in notes]
-        readings = [read(text) for text in texts]
-        self.read = [prepare(text, reading, vocabulary) for text, reading in zip(texts, readings, strict=True)]
+        apart = pool.submit(_taken_apart, notes, vocabulary)  # while the encoder reads them here
+        english = (f"{note.title}\n{note.content}".strip() for note in notes)
+        english = [text if language_of(text) == "en" else "" for text in english]
+        self.vectors = encoded(english, encoder, "reading notes", progress)
+        """Meanings of the notes, zeros where the encoder cannot read them, shape (n, d)."""
+        self.names = encoded(["" if has_han(tag) else tag for tag in vocabulary.tags], encoder, "reading tags")
+        self.read = apart.result()
+        readings = [note.reading for note in self.read]
         self.tags = [carried(vocabulary, note.tags) for note in notes]
         self.present = [sorted(note.present) for note in self.read]
         self.phrases = [[code_of(key) for key in note.own.keys if key not in vocabulary.number] for note in self.read]
         self.categories = [note.category for note in self.read]
         words, grams = (Postings.of([getattr(r, kind) for r in readings]) for kind in ("words", "grams"))
         self.space = Space.of(words, grams, len(notes), pool)
-        self.vectors = meanings.result()
-        """Meanings of the notes, zeros where the encoder cannot read them, shape (n, d)."""
-        self.names = encoded(["" if has_han(tag) else tag for tag in vocabulary.tags], encoder, "reading tags")
         self.memory = Memory(self.vectors, words, grams, _matrix(self.tags, len(vocabulary)))
         self.placed = self.space.place(self.vectors, *self.memory.by_words(readings))
         """Notes in the space, shape (n, d)."""
@@ -224,6 +222,11 @@ class _Work:
             batch = describer.describe([self.read[i] for i in part], self.vectors[part])
             found.append(batch._replace(row=part[batch.row].astype(np.int32)))
         return found, asked
+
+
+def _taken_apart(notes: Sequence[EvidenceNote], vocabulary: Vocabulary) -> list[Read]:
+    texts = (NoteText(n.title, n.content, n.ocr, n.attributes, n.given_category, n.lang) for n in notes)
+    return [prepare(text, read(text), vocabulary) for text in texts]
 
 
 def _matrix(rows: Sequence[Sequence[int]], columns: int) -> sparse.csr_matrix:

@@ -151,10 +151,14 @@ class Encoder(Embeddings):
         new = [text for text in dict.fromkeys(texts) if text not in found]
         parts = [new[start : start + _TAKEN] for start in range(0, len(new), _TAKEN)]
         ahead: deque[Future[NDArray[np.float32]]] = deque()
-        for number, part in enumerate(parts):
-            while len(ahead) < _AHEAD and number + len(ahead) < len(parts):
-                ahead.append(self._pool.submit(self._vectors, parts[number + len(ahead)]))
-            found |= zip(part, ahead.popleft().result(), strict=True)
+        try:
+            for number, part in enumerate(parts):
+                while len(ahead) < _AHEAD and number + len(ahead) < len(parts):
+                    ahead.append(self._pool.submit(self._vectors, parts[number + len(ahead)]))
+                found |= zip(part, ahead.popleft().result(), strict=True)
+        finally:
+            for vectors in ahead:  # nobody waits for them after an error, or Ctrl-C
+                vectors.cancel()
         # Copies: a view would keep its whole part.
         self._keep_short({text: found[text].copy() for text in new if len(text) <= _SHORT})
         return [found[text].tolist() for text in texts]

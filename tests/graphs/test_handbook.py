@@ -16,7 +16,6 @@ from dspy import lm15
 from scipy import sparse
 
 from graphs.handbook import HandbookContext, build_handbook
-from graphs.handbook.bounded import bounded
 from graphs.handbook.checking import verify, without_instructions
 from graphs.handbook.joining import pages
 from handbook import Handbook
@@ -485,16 +484,6 @@ def test_a_handbook_that_is_not_whole_is_our_mistake(update: dict[str, Any]) -> 
 
 async def _all(items: AsyncIterator[Any]) -> list[Any]:
     return [item async for item in items]
-
-
-def test_bounded_gives_results_in_order_and_nothing_for_nothing() -> None:
-    async def work(number: int) -> int:
-        for _ in range(5 - number):
-            await asyncio.sleep(0)
-        return number * 10
-
-    assert asyncio.run(bounded([1, 2, 3], work, concurrency=2)) == [10, 20, 30]
-    assert asyncio.run(bounded([], work, concurrency=2)) == []
 
 
 def test_everything_written_can_be_read_as_json() -> None:

@@ -227,6 +227,26 @@ def test_list_that_fails_says_so_and_the_next_call_tries_again(
     assert np.shape(fresh.embed_documents(documents)) == (200, DIMENSION)
 
 
+def test_after_a_part_that_fails_no_further_one_is_begun(counting: _Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, gone = Counter[str](), threading.Event()
+
+    def tokenize(texts: list[str], max_tokens: int) -> list[Any]:
+        begun["parts"] += 1
+        if "document 0" in texts:
+            raise MemoryError("too much")
+        assert gone.wait(30)
+        return counting.real.tokenize(texts, max_tokens)
+
+    counting.open.set()
+    monkeypatch.setattr(counting, "tokenize", tokenize)
+    fresh = Encoder()
+    with pytest.raises(MemoryError, match="too much"):
+        fresh.embed_documents([f"document {n}" for n in range(2000)])
+    gone.set()
+    fresh._pool.shutdown()
+    assert begun["parts"] <= 3
+
+
 def test_kept_texts_are_bounded(counting: _Counting) -> None:
     counting.open.set()
     few = Encoder(keep=3, keep_phrases=4)
